@@ -1,0 +1,1 @@
+"""The conversation: intake, turn, replies, escalation, delivery, worker, web, command line, assembly."""

@@ -1,0 +1,178 @@
+"""Records as people see them: short cards in an answer, one long card for details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from bot.replies import LONGEST_REPLY, Replies
+from channels.contract import Outgoing
+from channels.text import shorten
+from retrieval.concepts import concepts
+from retrieval.places import EVERYWHERE
+from retrieval.records import Record
+from retrieval.search import Reason, Result
+
+_NAMES_SHOWN = 4
+_LONGEST_NAME = 60
+
+
+class Cards:
+    """Cards in one language."""
+
+    def __init__(self, replies: Replies) -> None:
+        self._replies = replies
+
+    def answer(self, results: Sequence[Result], before: str = "") -> Outgoing:
+        """One message with at most three cards, never longer than `LONGEST_REPLY`."""
+        replies = self._replies
+        closing = replies.after_results(len(results))
+        head = "\n".join(line for line in (before, replies.found(len(results))) if line)
+        for room in (70, 45, 0):
+            cards = [self.card(number, result, room) for number, result in enumerate(results, 1)]
+            text = "\n\n".join([head, *cards, closing.text])
+            if len(text) <= LONGEST_REPLY:
+                break
+        return Outgoing(shorten(text, LONGEST_REPLY), closing.buttons)
+
+    def card(self, number: int, result: Result, room: int) -> str:
+        """A short card; `room`: characters that the reasons may take."""
+        record, replies = result.record, self._replies
+        lines = [f"{replies.run(f'{number}.')} *{self._name(record)}*"]
+        if record.provider.casefold() not in record.name.casefold():
+            lines[0] += f" – {replies.run(shorten(record.provider, _LONGEST_NAME))}"
+        if room and (why := self.why(result.reasons)):
+            lines.append("✓ " + shorten(why, room))
+        lines.append(" · ".join([self.languages(record), self.cost(record), self.certificate(record), self.modality(record)]))
+        lines.append(" · ".join(part for part in (self.link(record), self.checked(record)) if part))
+        return "\n".join(lines)
+
+    def details(self, record: Record, reasons: Sequence[Reason] = ()) -> Outgoing:
+        """Everything a person needs to decide."""
+        replies = self._replies
+        summary = record.summaries.get(replies.code, record.summaries["en"])
+        lines = [
+            f"*{self._name(record)}* – {replies.run(record.provider)}",
+            replies.run(summary) if replies.code not in record.summaries else summary,
+            *(["✓ " + self.why(reasons)] if reasons else []),
+            self._("Language: {languages}").format(languages=self.languages(record, limit=12)),
+            self._("Cost: {cost}").format(cost=self.cost(record)),
+            self._("Certificate: {certificate}").format(certificate=self.certificate(record, plain=True)),
+            self._("How: {modality}").format(modality=self.modality(record, limit=6)),
+            self._("Who can join: {who}").format(who=self.who(record)),
+            *([self.link(record)] if record.url else []),
+            self.checked(record),
+        ]
+        if record.status == "unknown":
+            lines.insert(-1, self._("Whether it still runs is not known: ask before you plan with it."))
+        return Outgoing(shorten("\n".join(lines), LONGEST_REPLY), (replies.person_button(), replies.new_button()))
+
+    def _(self, message: str) -> str:
+        return self._replies._(message)
+
+    def _name(self, record: Record) -> str:
+        name = record.name_in(self._replies.code).replace("*", "")
+        return self._replies.run(shorten(name, _LONGEST_NAME))
+
+    def why(self, reasons: Sequence[Reason]) -> str:
+        """Why it fits, in words."""
+        replies = self._replies
+        words: dict[str, Callable[[str], str]] = {
+            "topic": lambda value: replies.concept(concepts()[value].gloss),
+            "audience": lambda value: self._("for {audience}").format(audience=replies.concept(concepts()[value].gloss)),
+            "country": lambda value: replies.country(value),
+            "language": lambda value: replies.tongue(value),
+            "free": lambda value: self._("free"),
+            "certificate": lambda value: self._("with certificate"),
+        }
+        return self._list(words[reason.kind](reason.value) for reason in reasons)
+
+    def _list(self, parts: Iterable[str]) -> str:
+        return self._(", ").join(parts)
+
+    def languages(self, record: Record, limit: int = _NAMES_SHOWN) -> str:
+        """The languages of teaching; the person's own first."""
+        if record.languages is None:
+            return self._("language not known")
+        own = self._replies.code
+        codes = sorted(record.languages, key=lambda code: code != own)
+        names = [self._replies.tongue(code) for code in codes[:limit]]
+        return self._list(names) + (f" +{len(codes) - limit}" if len(codes) > limit else "")
+
+    def cost(self, record: Record) -> str:
+        """What it costs."""
+        words = {
+            "free": self._("free"),
+            "free-audit": self._("free to follow, certificate paid"),
+            "freemium": self._("partly free"),
+            "sponsored": self._("costs are covered"),
+            "scholarships": self._("scholarships"),
+            "paid": self._("paid"),
+            "varies": self._("cost varies"),
+        }
+        if record.cost is None:
+            return self._("cost not known")
+        return self._list(words[cost] for cost in record.cost[:2])
+
+    def certificate(self, record: Record, *, plain: bool = False) -> str:
+        """Whether there is a certificate; `plain` where the word “certificate” stands before it."""
+        long = {
+            "yes": self._("certificate"),
+            "some": self._("some certificates"),
+            "no": self._("no certificate"),
+            "paid": self._("paid certificate"),
+        }
+        short = {"yes": self._("yes"), "some": self._("for some courses"), "no": self._("no"), "paid": self._("paid")}
+        if record.certificate is None:
+            return self._("not known") if plain else self._("certificate not known")
+        return (short if plain else long)[record.certificate]
+
+    def modality(self, record: Record, limit: int = 2) -> str:
+        """How it is taught or given."""
+        words = {
+            "online-self-paced": self._("online, own pace"),
+            "online-instructor-led": self._("online with a teacher"),
+            "blended": self._("online and on site"),
+            "in-person": self._("on site"),
+            "offline": self._("works offline"),
+            "toolkit": self._("guide"),
+            "advisory": self._("advice"),
+            "directory": self._("directory"),
+        }
+        if record.modality is None:
+            return self._("form not known")
+        return self._list(words[mode] for mode in record.modality[:limit])
+
+    def who(self, record: Record) -> str:
+        """Who may join."""
+        replies, rules = self._replies, record.eligibility
+        if rules.countries is None:
+            places = self._("countries not known")
+        elif EVERYWHERE & set(rules.countries):
+            places = self._("people of all countries")
+        else:
+            places = self._list(replies.country(place) for place in rules.countries[:8])
+            places += " …" if len(rules.countries) > 8 else ""
+        parts = [places]
+        if rules.groups and "everyone" not in rules.groups:
+            parts.append(self._list(replies.concept(concepts()[group].gloss) for group in rules.groups))
+        how = {
+            "registration": self._("after registration"),
+            "application": self._("by application"),
+            "nomination": self._("nominated by their government or office"),
+            "invitation": self._("by invitation"),
+            "membership": self._("for members"),
+            "partner": self._("through a partner"),
+        }
+        if rules.how in how:
+            parts.append(how[rules.how])
+        return " · ".join(parts)
+
+    def link(self, record: Record) -> str:
+        """The address, kept in one piece in right-to-left text."""
+        return self._replies.run(str(record.url).rstrip("/")) if record.url else ""
+
+    def checked(self, record: Record) -> str:
+        """When a person or a source last confirmed it."""
+        if record.checked is None:
+            return self._("not yet checked")
+        return self._("checked on {date}").format(date=self._replies.date(record.checked))

@@ -1,0 +1,66 @@
+"""Commands: a message that is, as a whole, “stop”, “more”, “2” or /erase, in any of the languages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from locales import LANGUAGES
+from retrieval.concepts import Facet, concepts
+from retrieval.vocabulary import languages, vocabulary
+from retrieval.words import words
+
+SLASHES = frozenset({"stop", "start", "erase", "export", "me", "help", "language", "person", "new", "more"})
+_LONGEST = 8
+"""Words up to which a message can be a command."""
+_NUMBER = re.compile(r"^\W*(\d{1,2})\W*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A command, and what it is about (a number, a language, an answer)."""
+
+    name: str
+    value: str = ""
+
+
+def control(text: str, choice: str | None, known: str | None) -> Control | None:
+    """The command that a message is; none if it says more than a command. `known`: the person's language."""
+    if choice:
+        name, _, value = choice.partition(":")
+        return Control(name, value)
+    stripped = text.strip()
+    if stripped.startswith("/"):
+        name = stripped[1:].split("@")[0].split(maxsplit=1)[0].lower() if stripped[1:].strip() else "help"
+        return Control(name) if name in SLASHES else Control("help")
+    found = words(text)
+    if len(found) == 1 and (number := _NUMBER.match(" ".join(found))):
+        return Control("number", str(int(number[1])))
+    return _spoken(found, known)
+
+
+def _spoken(found: list[str], known: str | None) -> Control | None:
+    if not 0 < len(found) <= _LONGEST:
+        return None
+    for language in dict.fromkeys((*((known,) if known in languages() else ()), *languages())):
+        for match in vocabulary(language).concepts.find(found):
+            whole = match.start == 0 and match.end == len(found)
+            if whole and concepts()[match.target].facet is Facet.CONTROL:
+                return Control(match.target)
+    return None
+
+
+def language_named(text: str) -> str | None:
+    """The interface language that a message names, by its number in the list or by name in any language."""
+    found = words(text)
+    if len(found) == 1 and found[0].isdigit():
+        codes = list(LANGUAGES)
+        return codes[int(found[0]) - 1] if 1 <= int(found[0]) <= len(codes) else None
+    for code, language in LANGUAGES.items():
+        if found == words(language.name) or found == [code]:
+            return code
+    for spoken in languages():
+        for match in vocabulary(spoken).languages.find(found):
+            if match.target in LANGUAGES and match.length == len(found):
+                return match.target
+    return None

@@ -1,0 +1,51 @@
+"""What officers do with tickets. The command line uses it now, the desk will."""
+
+from __future__ import annotations
+
+from bot.replies import Replies
+from bot.signals import Signal
+from channels.text import clean
+from store import outbox, tickets
+from store.database import Database
+from store.tables import Ticket
+
+
+class NoTicket(Exception):
+    """There is no open ticket with that number, or its person is gone."""
+
+
+class Escalation:
+    """Replies to tickets and closes them; everything is written into the audit log."""
+
+    def __init__(self, database: Database, said: Signal) -> None:
+        self._database = database
+        self._said = said
+
+    def reply(self, number: int, text: str, actor: str) -> None:
+        """Put an officer's answer on its way to the person. Raises `NoTicket`, and `ValueError` if it is empty."""
+        text = clean(text)
+        if not text:
+            raise ValueError("the answer is empty")
+        with self._database.write() as session:
+            ticket = session.get(Ticket, number)
+            if ticket is None or ticket.state != "open" or ticket.conversation_id is None:
+                raise NoTicket(number)
+            outbox.queue(
+                session, ticket.conversation_id, ticket.language, text, ticket_id=ticket.id, author="officer"
+            )
+            tickets.note(session, actor, "ticket.reply", str(number))
+        self._said.set()
+
+    def close(self, number: int, outcome: str, actor: str) -> None:
+        """Close a ticket with one of `store.tickets.OUTCOMES` and tell the person. Raises `NoTicket`, `ValueError`."""
+        if outcome not in tickets.OUTCOMES:
+            raise ValueError(f"the outcome is one of {', '.join(tickets.OUTCOMES)}")
+        with self._database.write() as session:
+            ticket = session.get(Ticket, number)
+            if ticket is None or not tickets.close(session, number, outcome):
+                raise NoTicket(number)
+            if ticket.conversation_id is not None:
+                message = Replies(ticket.language).closed(number)
+                outbox.queue(session, ticket.conversation_id, ticket.language, message.text, ticket_id=number)
+            tickets.note(session, actor, "ticket.close", f"{number} {outcome}")
+        self._said.set()

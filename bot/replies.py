@@ -1,0 +1,290 @@
+"""What the assistant says, in the language of the person. Every sentence that people read is here or in `cards`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from babel.dates import format_date
+
+from channels.contract import Button, Outgoing
+from channels.text import isolate
+from locales import LANGUAGES, speak, translations
+from retrieval.concepts import concepts
+from retrieval.places import language_name, place_name
+
+LONGEST_REPLY = 1200
+"""Characters of one reply: what a phone shows without much scrolling, and fewer than any channel's limit."""
+
+TOPICS_OFFERED = ("computer-basics", "programming", "e-commerce", "cybersecurity", "digital-government")
+"""Topics that are offered as buttons when somebody does not say what they look for."""
+
+
+class Replies:
+    """The sentences of one language."""
+
+    def __init__(self, code: str) -> None:
+        """`code`: any language tag; English is spoken where we have no better."""
+        self.language = speak(code)
+        self.code = self.language.code
+        self._gettext = translations(self.code)
+
+    def _(self, message: str) -> str:
+        return self._gettext.gettext(message)
+
+    def _n(self, one: str, many: str, count: int) -> str:
+        return self._gettext.ngettext(one, many, count)
+
+    def run(self, text: str) -> str:
+        """A left-to-right run (link, number, Latin name), isolated where the language runs right to left."""
+        return isolate(text) if self.language.right_to_left else text
+
+    def concept(self, gloss: str) -> str:
+        """A concept's plain phrase."""
+        return self._(gloss)
+
+    def country(self, code: str) -> str:
+        """A country's or region's name."""
+        return place_name(code, self.code)
+
+    def tongue(self, code: str) -> str:
+        """A language's name."""
+        return language_name(code, self.code)
+
+    def date(self, day: date) -> str:
+        """A day, written as the language does."""
+        return format_date(day, "medium", locale=self.code)
+
+    # --- first contact, help, small talk ------------------------------------------------------
+
+    def welcome(self, operator: str, days: int, privacy: str) -> Outgoing:
+        """Two lines at first contact: who runs this, what is kept, how to reach a person, how to stop."""
+        first = self._("This is Dalil, the automatic assistant of {operator} for digital skills.")
+        second = self._n(
+            "What you write is kept for {days} day at most: {link} · For a person write /person · To stop write /stop",
+            "What you write is kept for {days} days at most: {link} · For a person write /person · To stop write /stop",
+            days,
+        )
+        return Outgoing(
+            f"{first.format(operator=self.run(operator))}\n{second.format(days=days, link=self.run(privacy))}"
+        )
+
+    def examples(self) -> list[str]:
+        """Three questions that people might ask."""
+        return [
+            self._("I want to learn to use a computer, free of charge"),
+            self._("Online course on artificial intelligence for civil servants"),
+            self._("How can I sell my products on the internet?"),
+        ]
+
+    def greeting(self) -> Outgoing:
+        """To a greeting: what one can ask, with examples as buttons."""
+        text = self._("Hello! Tell me what you want to learn or find, where you are, and what matters to you. For example:")
+        buttons = [Button(example, f"example:{number}") for number, example in enumerate(self.examples(), 1)]
+        return Outgoing("\n".join([text, *(f"• {b.title}" for b in buttons)]), tuple(buttons))
+
+    def thanks(self) -> Outgoing:
+        """To thanks."""
+        return Outgoing(self._("You are welcome. Write whenever you need something else."))
+
+    def goodbye(self) -> Outgoing:
+        """To a goodbye."""
+        return Outgoing(self._("Goodbye, and good luck. Write whenever you need something."))
+
+    def who(self, operator: str) -> Outgoing:
+        """To “who are you”."""
+        text = self._(
+            "I am Dalil, an automatic assistant of {operator}. I look for training, guides and organisations for "
+            "digital skills in a catalogue, and hand over to a person when nothing fits."
+        )
+        return Outgoing(text.format(operator=self.run(operator)), (self.person_button(),))
+
+    def help(self) -> Outgoing:
+        """What one can write."""
+        lines = [
+            self._("Write in your own words what you want to learn or find. Then you can also write:"),
+            self._("2 – details of the second result"),
+            self._("more – other results"),
+            self._("free · in French · online – to narrow it down"),
+            self._("/person – talk to a person"),
+            self._("/new – a new question"),
+            self._("/language – another language"),
+            self._("/me – what I know about you · /export – all of it · /erase – delete it"),
+            self._("/stop – I write no more · /start – begin again"),
+        ]
+        return Outgoing("\n".join(lines), (self.person_button(),))
+
+    # --- answers ------------------------------------------------------------------------------
+
+    def found(self, count: int) -> str:
+        """The line before the results."""
+        return self._n("This fits best:", "These {count} fit best:", count).format(count=count)
+
+    def after_results(self, count: int) -> Outgoing:
+        """The line after the results, and its buttons."""
+        text = self._("Write a number for details, or “more”.") if count > 1 else self._("Write 1 for details, or “more”.")
+        more = Button(self._("More"), "more")
+        none = Button(self._("None of these fits"), "none")
+        return Outgoing(text, (more, none, self.person_button()))
+
+    def no_more(self) -> Outgoing:
+        """After the last result."""
+        text = self._("That is all I have that fits. Shall a person look for you?")
+        return Outgoing(text, (self.person_button(), self.new_button()))
+
+    def which(self) -> Outgoing:
+        """The one question when a wish is too vague, with topics to choose from."""
+        text = self._("What would you like to learn or find? Write it in a few words, or choose:")
+        glosses = [(key, self.concept(concepts()[key].gloss)) for key in TOPICS_OFFERED]
+        buttons = [Button(gloss, f"topic:{key}") for key, gloss in glosses]
+        return Outgoing("\n".join([text, *(f"• {b.title}" for b in buttons)]), (*buttons, self.person_button()))
+
+    def no_number(self) -> Outgoing:
+        """A number was written that no result has."""
+        return Outgoing(self._("There is no result with that number. Write your question in a few words."))
+
+    def not_spoken(self, code: str) -> str:
+        """The line before an answer to somebody whose language we do not write."""
+        text = self._("I cannot write {language} yet, so I answer in {mine}.")
+        return text.format(language=self.tongue(code), mine=self.language.name)
+
+    # --- a person -----------------------------------------------------------------------------
+
+    def person_button(self) -> Button:
+        """To a person."""
+        return Button(self._("Talk to a person"), "person")
+
+    def new_button(self) -> Button:
+        """To a new question."""
+        return Button(self._("New question"), "new")
+
+    def nothing_fits(self) -> str:
+        """Nothing fits."""
+        return self._("I found nothing in the catalogue that really fits your request.")
+
+    def needs_person(self) -> str:
+        """A person must take this up."""
+        return self._("This is something for a person, not for a list of courses.")
+
+    def not_searchable(self) -> str:
+        """The index is not there."""
+        return self._("I cannot search the catalogue at the moment.")
+
+    def handed_over(self, number: int, operator: str, hours: str | None) -> str:
+        """What happens next with a request. Without officers' hours no time is promised."""
+        text = self._("I have passed your request on to the people of {operator}. It is kept under number {number}.")
+        lines = [text.format(operator=self.run(operator), number=self.run(str(number)))]
+        if hours:
+            lines.append(self._("They answer at these times: {hours}.").format(hours=self.run(hours)))
+        lines.append(self._("The answer will come here. You can go on asking me meanwhile."))
+        return "\n".join(lines)
+
+    def closed(self, number: int) -> Outgoing:
+        """A request was closed."""
+        text = self._("Your request number {number} is closed. Write again if you need something else.")
+        return Outgoing(text.format(number=self.run(str(number))))
+
+    def safety(self, helpline: str | None) -> str:
+        """To a person in distress. No helpline is named that the operator has not set."""
+        lines = [
+            self._("What you write worries me, and you should not be alone with it. I am only an automatic assistant."),
+            self._("If you are in danger now, please call the emergency number of your country or go to someone you trust."),
+        ]
+        if helpline:
+            lines.append(self._("You can also reach: {helpline}").format(helpline=self.run(helpline)))
+        lines.append(self._("A person will read your message first."))
+        return "\n".join(lines)
+
+    def refusal(self) -> Outgoing:
+        """To what is not ours."""
+        text = self._("I cannot help with that. I help people find training, guides and organisations for digital skills.")
+        return Outgoing(text, (self.person_button(),))
+
+    # --- what cannot be read ------------------------------------------------------------------
+
+    def only_text(self) -> Outgoing:
+        """To an image, a voice note and the like."""
+        text = self._("For now I can only read text. Please write your question in a few words, in your own language.")
+        return Outgoing(text, (self.person_button(),))
+
+    def only_link(self) -> Outgoing:
+        """To a bare link."""
+        text = self._("I do not open links. Please write in a few words what you want to learn or find.")
+        return Outgoing(text, (self.person_button(),))
+
+    # --- controls -----------------------------------------------------------------------------
+
+    def stopped(self) -> Outgoing:
+        """After /stop."""
+        return Outgoing(self._("I will not write to you any more. Write /start if you want me back."))
+
+    def still_stopped(self) -> Outgoing:
+        """To a message of somebody who stopped."""
+        return Outgoing(self._("You asked me to stop. Write /start and I will answer again."), (Button("/start", "start"),))
+
+    def restarted(self) -> Outgoing:
+        """After /start of somebody who stopped."""
+        return Outgoing(self._("I am here again. What are you looking for?"))
+
+    def fresh(self) -> Outgoing:
+        """After /new."""
+        return Outgoing(self._("A new question, then. What do you want to learn or find?"))
+
+    def choose_language(self) -> Outgoing:
+        """After /language."""
+        names = [f"{number}. {language.name}" for number, language in enumerate(LANGUAGES.values(), 1)]
+        buttons = tuple(Button(language.name, f"language:{language.code}") for language in LANGUAGES.values())
+        return Outgoing("\n".join([self._("Which language? Write its number or its name."), *names]), buttons)
+
+    def language_set(self) -> Outgoing:
+        """After choosing a language."""
+        return Outgoing(self._("From now on I write {language}.").format(language=self.language.name))
+
+    def me(self, language: str, country: str | None, audience: str | None, tickets: Sequence[int], days: int) -> Outgoing:
+        """What is known of the person."""
+        unknown = self._("not known")
+        numbers = ", ".join(self.run(str(number)) for number in tickets)
+        lines = [
+            self._("This is what I know about you:"),
+            self._("Language: {language}").format(language=self.tongue(language)),
+            self._("Country: {country}").format(country=self.country(country) if country else unknown),
+            self._("You are, or ask for: {audience}").format(audience=self._(audience) if audience else unknown),
+            self._("Open requests: {numbers}").format(numbers=numbers or self._("none")),
+            self._n("It is kept for {days} day after your last message.", "It is kept for {days} days after your last message.", days).format(days=days),
+            self._("/export sends you all of it, /erase deletes it."),
+        ]
+        return Outgoing("\n".join(lines))
+
+    def export_title(self) -> str:
+        """Before an export."""
+        return self._("This is everything that is kept about you:")
+
+    def said_by(self, author: str) -> str:
+        """Who said a line of an export."""
+        return {"person": self._("You"), "officer": self._("Officer")}.get(author, "Dalil")
+
+    def export_cut(self, left: int) -> str:
+        """At the end of an export that is too long for a chat."""
+        text = self._n("{left} older message is left out here; ask for it with /person.", "{left} older messages are left out here; ask for them with /person.", left)
+        return text.format(left=left)
+
+    def erase_ask(self) -> Outgoing:
+        """After /erase: asks once."""
+        text = self._("Shall I delete everything that is kept about you, your requests included? This cannot be undone.")
+        return Outgoing(text, (Button(self._("Yes, delete it"), "erase:yes"), Button(self._("No, keep it"), "erase:no")))
+
+    def erased(self) -> Outgoing:
+        """After the erasure."""
+        return Outgoing(self._("Done: everything about you is deleted. If you write again, we start anew."))
+
+    def kept(self) -> Outgoing:
+        """After “no, keep it”."""
+        return Outgoing(self._("Nothing was deleted."))
+
+    def failed(self) -> str:
+        """The assistant itself failed."""
+        return self._("Something went wrong on my side, so a person will look at your message.")
+
+    def too_fast(self) -> str:
+        """Too many messages in a minute."""
+        return self._("You are writing faster than I can read. Please wait a minute.")

@@ -1,0 +1,75 @@
+"""Every setting, in one typed place. Each is an environment variable `DALIL_…`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from store.vault import keep_secret
+
+
+class Settings(BaseSettings):
+    """What an operator can set. The text beside each is what `dalil doctor` shows."""
+
+    model_config = SettingsConfigDict(env_prefix="DALIL_", env_ignore_empty=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    home: Path = Field(Path("var"), description="data folder: database, index, key")
+    database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite in the data folder if empty")
+    chroma_url: str | None = Field(None, description="Chroma server (http://host:port); on disk if empty")
+    public_url: str | None = Field(None, description="https address that people and providers reach this at")
+    secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="secret for addresses at rest, the newest first, by commas; made in the data folder if empty"
+    )
+    operator: str = Field("ITU–UNDP facility", max_length=80, description="who runs this, as people are told")
+    helpline: str | None = Field(None, max_length=200, description="number or link named to people in distress")
+    officer_hours: str | None = Field(
+        None, max_length=120, description="when officers answer, as people are told; nothing is promised if empty"
+    )
+    retention_days: int = Field(180, ge=1, le=3650, description="days after which silent conversations are erased")
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url", "chroma_url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc:
+            raise ValueError("must begin with http:// or https:// and name a host")
+        return value.rstrip("/")
+
+    @property
+    def key_file(self) -> Path:
+        """Where a secret is kept that nobody set."""
+        return self.home / "secret.key"
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets in use, the newest first."""
+        return tuple(key.get_secret_value() for key in self.secret_key) or (keep_secret(self.key_file),)
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url.get_secret_value() if self.database_url else f"sqlite:///{self.home / 'dalil.db'}"
+
+    @property
+    def address(self) -> str:
+        """Where the page is reached on this machine."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def public(self) -> str:
+        """The address that people use; on a machine of one's own, the local one."""
+        return self.public_url or self.address

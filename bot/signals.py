@@ -1,0 +1,50 @@
+"""Wakes whoever waits in this process; other processes look every now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+
+class Signal:
+    """Something happened. Threads and coroutines can wait for it; any number of them is woken."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+
+    @property
+    def count(self) -> int:
+        """How often it happened: pass it to a wait, so that nothing between look and wait is missed."""
+        return self._count
+
+    def set(self) -> None:
+        """It happened."""
+        with self._changed:
+            self._count += 1
+            self._changed.notify_all()
+            for loop, event in self._waiting:
+                loop.call_soon_threadsafe(event.set)
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Block this thread until it happens after `seen`, at most `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._count != seen, seconds)
+
+    async def wait_async(self, seen: int, seconds: float) -> None:
+        """Wait in a coroutine until it happens after `seen`, at most `seconds`."""
+        event = asyncio.Event()
+        entry = (asyncio.get_running_loop(), event)
+        with self._changed:
+            if self._count != seen:
+                return
+            self._waiting.add(entry)
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            with self._changed:
+                self._waiting.discard(entry)

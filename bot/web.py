@@ -1,0 +1,160 @@
+"""The web app: health, the files that pages load, the headers that keep pages safe, plain errors."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect
+
+from bot.pages import assets, render
+from bot.webchat import Desk, language_of, routes
+from locales import translations
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Desk", "Server", "create_app"]
+
+_log = logging.getLogger(__name__)
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # Phones are shared: nothing that was said stays in a cache. Files with a digest in their path override it.
+    "Cache-Control": "no-store",
+}
+_HTTPS_HEADERS = _HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """Build the app on what `desk` holds."""
+    app = FastAPI(title="Dalil", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(routes(desk))
+    _add_health(app, desk)
+    _add_files(app)
+    app.add_exception_handler(StarletteHTTPException, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse)
+    app.add_middleware(GZipMiddleware)  # leaves event streams alone
+    app.add_middleware(Shield, https=desk.settings.public.startswith("https:"))
+    return app
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that ends the open event streams when it stops; they would hold it up otherwise."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        """Serve `config`, an app made for `desk`."""
+        super().__init__(config)
+        self._desk = desk
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell the streams, then stop as usual."""
+        self._desk.stopping.set()
+        self._desk.said.set()
+        await super().shutdown(sockets)
+
+
+class Shield:
+    """Adds the security headers to every response, and answers for whatever broke without showing it."""
+
+    def __init__(self, app: ASGIApp, https: bool) -> None:
+        """`https`: whether visitors come over TLS."""
+        self._app = app
+        self._headers = _HTTPS_HEADERS if https else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, guarded)
+        except ClientDisconnect:
+            return
+        except Exception:
+            _log.exception("%s %s broke", scope["method"], scope["path"])
+            if started:
+                raise  # too late for an answer: the server closes the connection
+            await _error(Request(scope), 500)(scope, receive, guarded)
+
+
+def _add_health(app: FastAPI, desk: Desk) -> None:
+    @app.api_route("/healthz", methods=["GET", "HEAD"])
+    async def alive() -> Response:
+        return JSONResponse({"status": "ok"})
+
+    @app.api_route("/readyz", methods=["GET", "HEAD"])
+    async def ready() -> Response:
+        if not await run_in_threadpool(desk.database.ready):
+            return JSONResponse({"status": "not ready", "reason": "the database does not answer"}, 503)
+        if not desk.ready():
+            return JSONResponse({"status": "not ready", "reason": "the index is not loaded yet"}, 503)
+        return JSONResponse({"status": "ready"})
+
+
+def _add_files(app: FastAPI) -> None:
+    files = {asset.path: asset for asset in assets().values()}
+
+    @app.api_route("/static/{digest}/{name}", methods=["GET", "HEAD"])
+    async def file(request: Request) -> Response:
+        asset = files.get(request.url.path)
+        if asset is None:
+            raise HTTPException(404)
+        return Response(
+            asset.body, media_type=asset.media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"}
+        )
+
+    @app.get("/favicon.ico")
+    async def icon() -> Response:
+        return Response(assets()["icon.svg"].body, media_type=assets()["icon.svg"].media_type)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Answer a request that cannot be served; what our own code says of it is meant for the visitor."""
+    if isinstance(error, HTTPException):
+        own_words = error.detail if request.url.path.startswith("/channels/") else None
+        return _error(request, error.status_code, own_words, error.headers)
+    return _error(request, error.status_code if isinstance(error, StarletteHTTPException) else 400)
+
+
+def _error(request: Request, status: int, words: str | None = None, headers: object = None) -> Response:
+    language = language_of(request)
+    _ = translations(language.code).gettext
+    if status >= 500:
+        words = _("Something went wrong here. Please try again in a moment.")
+    elif status == 404:
+        words = _("There is nothing at this address.")
+    elif not words:
+        words = _("This request could not be read.")
+    more = dict(headers) if isinstance(headers, dict) else {}
+    if request.url.path.startswith("/channels/"):
+        return JSONResponse({"error": words}, status, more)
+    return HTMLResponse(render("error.html", language, message=words), status, more)

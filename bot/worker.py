@@ -1,0 +1,186 @@
+"""Takes turns: claims a conversation, lets the assistant decide, and commits everything at once."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from bot.privacy import export, forget
+from bot.replies import Replies
+from bot.signals import Signal
+from bot.turn import Assistant, Heard, Known, Outcome, TicketRequest
+from channels.contract import Kind, Outgoing
+from retrieval.engine import Action, Cause
+from store import inbox, outbox, tickets
+from store.database import Database
+from store.inbox import Claim
+from store.tables import Contact, Conversation, Message, Ticket, Turn, now
+
+log = structlog.get_logger("worker")
+
+PATIENCE = 3
+"""Turns that may break off before a person gets the conversation."""
+LOOK_EVERY = 0.5
+"""Seconds between looks into the inbox, for what other processes put there."""
+
+
+class Worker:
+    """One thread that takes one turn after the other."""
+
+    def __init__(self, database: Database, assistant: Assistant, arrived: Signal, said: Signal) -> None:
+        """`arrived`: a message came in; `said`: something was put into the outbox."""
+        self._database = database
+        self._assistant = assistant
+        self._arrived = arrived
+        self._said = said
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Take turns until `stop`. Nothing that goes wrong in one turn ends it."""
+        while not self._stopping.is_set():
+            seen = self._arrived.count
+            try:
+                if not self.step():
+                    self._arrived.wait(seen, LOOK_EVERY)
+            except Exception:
+                log.exception("worker.failed")
+                self._stopping.wait(1.0)
+
+    def stop(self) -> None:
+        """End `run` after the present turn."""
+        self._stopping.set()
+        self._arrived.set()
+
+    def step(self) -> bool:
+        """Take one turn if somebody waits; false if nobody does."""
+        with self._database.write() as session:
+            claim = inbox.claim(session)
+        if claim is None:
+            return False
+        try:
+            self._turn(claim)
+        except Exception:
+            log.exception("turn.failed", conversation=claim.conversation_id)
+            self._give_back(claim)
+        self._said.set()
+        return True
+
+    def _turn(self, claim: Claim) -> None:
+        with self._database.read() as session:
+            messages = inbox.unread(session, claim.conversation_id)
+            known, tired = _known(session, claim.conversation_id)
+        if not messages:
+            return self._release(claim)
+        outcome = _sorry(messages, known) if tired else self._assistant.take(_heard(messages), known)
+        with self._database.write() as session:
+            conversation = inbox.holds(session, claim)
+            if conversation is None:  # our lease ran out and another worker has the turn
+                log.warning("turn.overtaken", conversation=claim.conversation_id)
+                return None
+            self._commit(session, conversation, [message.id for message in messages], outcome)
+        seconds = outcome.context.get("seconds")
+        log.info("turn", conversation=claim.conversation_id, action=outcome.action, language=outcome.language, seconds=seconds)
+        return None
+
+    def _commit(self, session: Session, conversation: Conversation, messages: list[int], outcome: Outcome) -> None:
+        contact = session.get_one(Contact, conversation.contact_id)
+        turn = Turn(conversation_id=conversation.id, action=outcome.action, language=outcome.language)
+        turn.shown = list(outcome.shown)
+        session.add(turn)
+        session.flush()
+        session.execute(update(Message).where(Message.id.in_(messages)).values(turn_id=turn.id))
+        _remember(contact, outcome)
+        conversation.context = {k: v for k, v in outcome.context.items() if k != "seconds"}
+        inbox.release(conversation)
+        if outcome.erase:
+            forget(session, contact, conversation)
+            turn_id, ticket_id = None, None
+        else:
+            turn_id, ticket_id = turn.id, self._ticket(session, conversation, contact, outcome)
+        for message in [*outcome.messages, *self._exported(session, contact, conversation, outcome)]:
+            buttons = [(button.title, button.payload) for button in message.buttons]
+            outbox.queue(
+                session, conversation.id, outcome.language, message.text, buttons, turn_id=turn_id, ticket_id=ticket_id
+            )
+
+    def _ticket(self, session: Session, conversation: Conversation, contact: Contact, outcome: Outcome) -> int | None:
+        request = outcome.ticket
+        if request is None:
+            return None
+        countries = request.need.get("question", {}).get("countries", [])
+        ticket = tickets.open_one(
+            session,
+            conversation.id,
+            reason=request.cause,
+            language=outcome.language,
+            country=next(iter(countries), contact.country),
+            need=request.need,
+            urgent=request.urgent,
+        )
+        manners, replies = self._assistant.manners, Replies(outcome.language)
+        promise = replies.handed_over(ticket.id, manners.operator, manners.hours)
+        outcome.messages.append(Outgoing("\n".join(line for line in (request.before, promise) if line)))
+        return ticket.id
+
+    def _exported(
+        self, session: Session, contact: Contact, conversation: Conversation, outcome: Outcome
+    ) -> list[Outgoing]:
+        if not outcome.export:
+            return []
+        return [Outgoing(text) for text in export(session, contact, conversation, Replies(outcome.language))]
+
+    def _release(self, claim: Claim) -> None:
+        with self._database.write() as session:
+            if conversation := inbox.holds(session, claim):
+                inbox.release(conversation)
+
+    def _give_back(self, claim: Claim) -> None:
+        with self._database.write() as session:
+            if conversation := inbox.holds(session, claim):
+                inbox.release(conversation, failed=True)
+
+
+def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
+    """What the turn must know, and whether earlier tries have failed too often."""
+    conversation = session.get_one(Conversation, conversation_id)
+    contact = session.get_one(Contact, conversation.contact_id)
+    numbers = session.scalars(
+        select(Ticket.id).where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
+    )
+    known = Known(
+        language=contact.language,
+        language_chosen=contact.language_chosen,
+        country=contact.country,
+        audience=contact.audience,
+        stopped=contact.stopped_at is not None,
+        welcomed=contact.welcomed_at is not None,
+        tickets=tuple(numbers),
+        context=conversation.context,
+    )
+    return known, conversation.failures >= PATIENCE
+
+
+def _heard(messages: list[Message]) -> list[Heard]:
+    return [Heard(Kind(message.kind), message.text, message.choice) for message in messages]
+
+
+def _sorry(messages: list[Message], known: Known) -> Outcome:
+    """The assistant fails on these messages again and again: a person takes them."""
+    language = known.language or "en"
+    words = "\n".join(message.text for message in messages)
+    request = TicketRequest(Cause.FAILURE, {"words": words, "question": {}}, Replies(language).failed())
+    return Outcome(Action.ESCALATE, language, ticket=request, context=known.context)
+
+
+def _remember(contact: Contact, outcome: Outcome) -> None:
+    for field, value in outcome.remember.items():
+        if field == "stopped":
+            contact.stopped_at = now() if value else None
+        elif field == "welcomed":
+            contact.welcomed_at = now()
+        else:
+            setattr(contact, field, value)
+

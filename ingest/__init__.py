@@ -1,0 +1,1 @@
+"""From sources to records that people can be offered."""

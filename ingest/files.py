@@ -1,0 +1,104 @@
+"""Catalogue files (YAML) → records, with a message for every row that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from retrieval.records import Record
+from retrieval.yaml import BadYaml, lines, parse
+
+STARTER = Path(__file__).parent / "starter"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row that was not loaded, and why."""
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        """As `file:line: field: message`."""
+        return f"{self.file}:{self.line}: {self.field}: {self.message}"
+
+
+def catalogue_files(path: Path) -> list[Path]:
+    """The files of a folder, or the one file. Raises `FileNotFoundError`."""
+    if path.is_dir():
+        return sorted(path.glob("*.yaml"))
+    if not path.exists():
+        raise FileNotFoundError(path)
+    return [path]
+
+
+def read_records(paths: list[Path]) -> Iterator[Record | Problem]:
+    """Every record of the files, or what is wrong with it. Of two with the same id the first is taken."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        for found in _read_file(path):
+            if isinstance(found, Record):
+                record, line = found, 0
+                if record.id in seen:
+                    line = _line_of(path, record.id)
+                    yield Problem(path.name, line, "id", f"“{record.id}” stands in {seen[record.id]} already")
+                    continue
+                seen[record.id] = path.name
+            yield found
+
+
+def _read_file(path: Path) -> Iterator[Record | Problem]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        content, where = parse(text), lines(text)
+    except UnicodeDecodeError as error:
+        yield Problem(path.name, 1, "file", f"not UTF-8 text (byte {error.start})")
+        return
+    except BadYaml as error:
+        yield Problem(path.name, 1, "file", f"not YAML: {error}")
+        return
+    if not isinstance(content, dict) or not isinstance(content.get("records"), list):
+        yield Problem(path.name, 1, "records", "missing: a catalogue file has `source:` and a list `records:`")
+        return
+    source = content.get("source", path.stem)
+    for number, row in enumerate(content["records"]):
+        yield from _read_row(path.name, source, number, row, where)
+
+
+def _read_row(
+    file: str, source: Any, number: int, row: Any, where: dict[tuple[str | int, ...], int]
+) -> Iterator[Record | Problem]:
+    start = where.get(("records", number), 1)
+    if not isinstance(row, dict):
+        yield Problem(file, start, "record", "not a record: expected fields with values")
+        return
+    try:
+        yield Record.model_validate({"source": source, **row})
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            path = tuple(part for part in fault["loc"] if part not in {"tuple", "function-before"})
+            line = _nearest(where, ("records", number, *path), start)
+            yield Problem(file, line, ".".join(map(str, path)) or "record", f"{fault['msg']} ({_named(row)})")
+
+
+def _nearest(where: dict[tuple[str | int, ...], int], path: tuple[str | int, ...], start: int) -> int:
+    while path and path not in where:
+        path = path[:-1]
+    return where.get(path, start) if len(path) > 1 else start
+
+
+def _named(row: dict[Any, Any]) -> str:
+    return f"record “{str(row.get('id', '?'))[:80]}”"
+
+
+def _line_of(path: Path, record_id: str) -> int:
+    text = path.read_text(encoding="utf-8")
+    where = lines(text)
+    numbers = [n for n, row in enumerate(parse(text)["records"]) if isinstance(row, dict) and row.get("id") == record_id]
+    return where.get(("records", numbers[-1], "id"), 1)

@@ -1,0 +1,43 @@
+"""Loads catalogue files into SQL: what is new or changed goes in, what is wrong is told, the rest stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.files import Problem, catalogue_files, read_records
+from retrieval.records import Record
+from store import catalogue
+from store.database import Database
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What loading did."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def load(database: Database, path: Path) -> Loaded:
+    """Load a file or a folder of them. Raises `FileNotFoundError`."""
+    found = list(read_records(catalogue_files(path)))
+    problems = [item for item in found if isinstance(item, Problem)]
+    with database.write() as session:
+        changes = catalogue.load(session, [_entry(item) for item in found if isinstance(item, Record)])
+    return Loaded(changes.added, changes.changed, changes.unchanged, problems)
+
+
+def _entry(record: Record) -> catalogue.Entry:
+    return catalogue.Entry(
+        id=record.id,
+        kind=record.kind,
+        status=record.status,
+        source=record.source,
+        digest=record.digest(),
+        body=record.model_dump(mode="json", exclude_none=False),
+        checked=record.checked,
+        review_by=record.review_by,
+    )

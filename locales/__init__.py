@@ -1,0 +1,84 @@
+"""The languages that Dalil speaks, and its words in each of them (gettext, one `.po` a language)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+DOMAIN = "dalil"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """An interface language. `name` is its own name for itself; `plural` its gettext Plural-Forms."""
+
+    code: str
+    name: str
+    plural: str
+    right_to_left: bool = False
+
+
+_ONE_OTHER = "nplurals=2; plural=(n != 1);"
+_ZERO_ONE_OTHER = "nplurals=2; plural=(n > 1);"
+
+LANGUAGES: dict[str, Language] = {
+    language.code: language
+    for language in (
+        Language("en", "English", _ONE_OTHER),
+        Language("fr", "Français", _ZERO_ONE_OTHER),
+        Language(
+            "ar",
+            "العربية",
+            "nplurals=6; plural=(n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 ? 4 : 5);",
+            right_to_left=True,
+        ),
+        Language("es", "Español", _ONE_OTHER),
+        Language("pt", "Português", _ZERO_ONE_OTHER),
+        Language(
+            "ru",
+            "Русский",
+            "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2);",
+        ),
+        Language("zh", "中文", "nplurals=1; plural=0;"),
+        Language("sw", "Kiswahili", _ONE_OTHER),
+        Language("ha", "Hausa", _ONE_OTHER),
+        Language("am", "አማርኛ", _ZERO_ONE_OTHER),
+        Language("bn", "বাংলা", _ZERO_ONE_OTHER),
+        Language("hi", "हिन्दी", _ZERO_ONE_OTHER),
+    )
+}
+DEFAULT = "en"
+
+
+def speak(code: str | None) -> Language:
+    """The interface language for `code` (a BCP 47 tag); English where we have no better."""
+    return LANGUAGES.get((code or "").replace("_", "-").split("-")[0].lower(), LANGUAGES[DEFAULT])
+
+
+def negotiate(accept_language: str) -> Language:
+    """The first language of an Accept-Language header that we speak."""
+    for part in accept_language.split(","):
+        code = part.split(";")[0].strip().split("-")[0].lower()
+        if code in LANGUAGES:
+            return LANGUAGES[code]
+    return LANGUAGES[DEFAULT]
+
+
+@cache
+def translations(code: str) -> NullTranslations:
+    """The translations into a language. English is the source language and has no file."""
+    path = FOLDER / code / "LC_MESSAGES" / f"{DOMAIN}.po"
+    if not path.exists():
+        return NullTranslations()
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)

@@ -1,0 +1,1 @@
+"""Finding what fits: records, vocabulary, understanding, index, search, and the decision whether anything fits."""

@@ -1,0 +1,127 @@
+"""The whole of retrieval behind one door: records in SQL → shelf, index and search, kept up to date."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from retrieval.embeddings import SentenceEmbeddings
+from retrieval.fit import Action, Cause, Decision, after_search, before_search
+from retrieval.index import Damaged, Index, OpenIndex
+from retrieval.question import Question
+from retrieval.records import Record
+from retrieval.search import Found, Search
+from retrieval.shelf import Shelf
+from store import catalogue
+from store.database import Database
+from store.tables import Record as Row
+
+Progress = Callable[[int], None]
+
+
+class Unavailable(Exception):
+    """There is no index to search at the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do about a question, and with which records."""
+
+    decision: Decision
+    found: Found
+
+
+class Engine:
+    """Answers questions from the published build. Safe to share between threads."""
+
+    def __init__(self, database: Database, index: Index, embeddings: SentenceEmbeddings) -> None:
+        self._database = database
+        self._index = index
+        self._embeddings = embeddings
+        self._search: Search | None = None
+        self._changing = threading.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether questions can be answered now."""
+        return self._search is not None
+
+    def records(self) -> list[Record]:
+        """The records that are offered, as they stand in SQL."""
+        with self._database.read() as session:
+            return [to_record(row) for row in catalogue.offered(session)]
+
+    def load(self, progress: Progress = lambda done: None, expect: Callable[[int], None] = lambda total: None) -> bool:
+        """Open the published build, or make one if it is missing, outdated or damaged; true if one was made.
+
+        `expect` is told how many entries a build will have, `progress` of each one done.
+        """
+        with self._changing:
+            records = self.records()
+            opened, made = self._open(records), False
+            if opened is None:
+                from retrieval.index import texts
+
+                expect(sum(len(texts(record)) for record in records))
+                opened, made = self._index.build(records, progress), True
+            self._search = Search(Shelf(records), opened, self._embeddings)
+            return made
+
+    def _open(self, records: Sequence[Record]) -> OpenIndex | None:
+        try:
+            opened = self._index.open()
+        except Damaged:
+            return None
+        return opened if opened is not None and opened.digest == self._index.digest(records) else None
+
+    def follow(self) -> bool:
+        """Take over a build that another process published, or a rollback; true if there was one."""
+        search, published = self._search, self._index.published()
+        if search is None or published is None or published.id == search.index.build_id:
+            return False
+        with self._changing:
+            try:
+                opened = self._index.open()
+            except Damaged:
+                return False
+            if opened is None:
+                return False
+            self._search = Search(Shelf(self.records()), opened, self._embeddings)
+            return True
+
+    def withdraw(self) -> None:
+        """Stop answering: the index has shown that it cannot be trusted."""
+        self._search = None
+
+    def record(self, record_id: str) -> Record | None:
+        """A record that can be offered."""
+        search = self._search
+        return search.shelf.records.get(record_id) if search else None
+
+    def judge(self, question: Question, *, skip: Sequence[str] = ()) -> Verdict:
+        """Decide on a question. Raises `Unavailable`."""
+        decision = before_search(question)
+        if decision is not None:
+            return Verdict(decision, Found())
+        search = self._search
+        if search is None:
+            raise Unavailable("there is no index")
+        try:
+            found = search.find(question, skip=skip)
+        except Exception as error:
+            self.withdraw()
+            raise Unavailable("the index cannot be read") from error
+        decision = after_search(question, found)
+        return Verdict(decision, found)
+
+
+def to_record(row: Row) -> Record:
+    """The record of a row, with the check that was made here."""
+    record = Record.model_validate(row.body)
+    if row.checked_on and row.checked_on != record.checked:
+        record = record.model_copy(update={"checked": row.checked_on})
+    return record
+
+
+__all__ = ["Action", "Cause", "Decision", "Engine", "Unavailable", "Verdict", "to_record"]

@@ -1,0 +1,109 @@
+"""Does anything fit? Answer, ask one question, or hand over to a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from retrieval.filters import proven
+from retrieval.question import Question
+from retrieval.search import Found
+
+ENOUGH_TOPIC = 0.4
+"""Share of what was asked for that the best record must have."""
+ENOUGH_MEANING = 0.46
+"""Similarity from which an entry is taken for an answer when no topic was recognised."""
+SMALL = 4
+"""Words up to which a message that names nothing is a greeting or a sigh rather than a wish."""
+
+
+_LEARNING = frozenset({"course", "learn", "guide", "team-training"})
+
+
+class Action(StrEnum):
+    """What the assistant does with a message. The names are those of the evaluation sets."""
+
+    ANSWER = "answer"
+    CLARIFY = "clarify"
+    ESCALATE = "escalate"
+    SMALLTALK = "smalltalk"
+    STOP = "stop"
+    ERASE = "erase"
+    HANDOFF = "handoff"
+    REFUSE = "refuse"
+
+
+class Cause(StrEnum):
+    """Why a message goes where it goes."""
+
+    DISTRESS = "distress"
+    PERSON = "person"
+    NEED = "need"
+    NOTHING_FITS = "nothing-fits"
+    ELSEWHERE = "elsewhere"
+    VAGUE = "vague"
+    OUTSIDE = "outside"
+    FITS = "fits"
+    TALK = "talk"
+    FAILURE = "failure"
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An action and its cause."""
+
+    action: Action
+    cause: Cause
+
+
+def before_search(question: Question) -> Decision | None:
+    """What can be decided by what was said alone."""
+    if question.distress:
+        return Decision(Action.ESCALATE, Cause.DISTRESS)
+    if {"crime", "manipulation"} & set(question.refuse):
+        return Decision(Action.REFUSE, Cause.OUTSIDE)
+    if "person" in question.controls:
+        return Decision(Action.HANDOFF, Cause.PERSON)
+    if question.needs and _needs_a_person(question):
+        return Decision(Action.ESCALATE, Cause.NEED)
+    if question.asks_someone and not _LEARNING & set(question.intents):
+        return Decision(Action.ESCALATE, Cause.NEED)
+    if question.topics:
+        return None
+    if question.elsewhere:
+        return Decision(Action.ESCALATE, Cause.ELSEWHERE)
+    if question.refuse:
+        return Decision(Action.REFUSE, Cause.OUTSIDE)
+    wishes = question.intents or question.constrains or question.searchable
+    if question.smalltalk and not wishes and len(question.unknown) <= question.length // 3 + 1:
+        return Decision(Action.SMALLTALK, Cause.TALK)
+    if not question.unknown and not question.audiences:
+        return Decision(Action.CLARIFY, Cause.VAGUE)
+    return None
+
+
+def _needs_a_person(question: Question) -> bool:
+    """A need that stands beside a plain wish to learn ("a course so that I find a job") is no need for a person."""
+    learning = _LEARNING & set(question.intents)
+    weak = set(question.needs) <= {"job", "personal-money", "partnership", "whole-of-government", "work-abroad"}
+    return not (learning and question.topics and weak)
+
+
+def after_search(question: Question, found: Found) -> Decision:
+    """What the best results are worth."""
+    nothing = Decision(Action.ESCALATE, Cause.NOTHING_FITS)
+    if not found.results:
+        return nothing
+    if (question.free or question.taught_in) and not any(proven(r.record, question) for r in found.results):
+        return nothing
+    best = found.results[0]
+    if max(result.features["topic"] for result in found.results) >= ENOUGH_TOPIC or best.features["named"]:
+        return Decision(Action.ANSWER, Cause.FITS)
+    if found.meaning >= ENOUGH_MEANING:
+        return Decision(Action.ANSWER, Cause.FITS)
+    if not question.topics and question.audiences and len(question.unknown) <= 2:
+        return Decision(Action.CLARIFY, Cause.VAGUE)
+    if not question.topics and len(question.unknown) <= 1 and question.length <= SMALL * 2:
+        return Decision(Action.CLARIFY, Cause.VAGUE)
+    return nothing

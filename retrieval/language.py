@@ -1,0 +1,143 @@
+"""Which language a chat message is written in, also when it is short, mixed or written in other letters.
+
+Three voices are added up: the function words of our own vocabularies (they also know romanised Hindi, Bengali,
+Arabic and Amharic, which defeat the other two), py3langid and pycld2. The script decides who may stand for election.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from math import exp
+from typing import Any
+
+from retrieval.vocabulary import languages, vocabulary
+from retrieval.words import words
+
+_SCRIPTS = {
+    "han": re.compile("[\u3400-\u9fff]"),
+    "kana": re.compile("[\u3040-\u30ff]"),
+    "hangul": re.compile("[\uac00-\ud7af]"),
+    "ethiopic": re.compile("[\u1200-\u137f]"),
+    "bengali": re.compile("[\u0980-\u09ff]"),
+    "devanagari": re.compile("[\u0900-\u097f]"),
+    "arabic": re.compile("[\u0600-\u06ff\u0750-\u077f]"),
+    "cyrillic": re.compile("[\u0400-\u04ff]"),
+    "greek": re.compile("[\u0370-\u03ff]"),
+    "hebrew": re.compile("[\u0590-\u05ff]"),
+    "thai": re.compile("[\u0e00-\u0e7f]"),
+    "tamil": re.compile("[\u0b80-\u0bff]"),
+    "latin": re.compile("[a-zA-Z\u00c0-\u024f\u0253\u0257\u0199\u1e00-\u1eff]"),
+}
+_OF_SCRIPT = {
+    "han": ("zh",),
+    "kana": ("ja",),
+    "hangul": ("ko",),
+    "ethiopic": ("am",),
+    "bengali": ("bn",),
+    "devanagari": ("hi", "ne", "mr"),
+    "arabic": ("ar", "fa", "ur", "ps", "ku"),
+    "cyrillic": ("ru", "uk", "kk", "ky", "bg", "sr", "mn"),
+    "greek": ("el",),
+    "hebrew": ("he",),
+    "thai": ("th",),
+    "tamil": ("ta",),
+}
+_LATIN = (
+    "en", "fr", "es", "pt", "sw", "ha", "so", "yo", "id", "tr", "vi", "de", "it", "nl", "pl", "ro", "rw", "zu", "xh", "tl", "ms", "uz", "az", "ca", "cs", "sv",
+)  # fmt: skip
+_WEIGHT_OF_FUNCTION_WORDS = 4.0
+_WEIGHT_OF_CLD2 = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A language (ISO 639-1), how sure that is (0–1), and who came second."""
+
+    code: str
+    confidence: float
+    second: str | None = None
+
+
+def identify(text: str, known: str | None = None) -> Identified:
+    """The language of `text`. `known`: what the person has written so far; short messages do not overturn it."""
+    text = re.sub(r"https?://\S+|[@#/]\S+", " ", text)[:500]
+    found = words(text)
+    script = _script(text)
+    if script is None or not found:
+        return Identified(known or "en", 0.0)
+    allowed = _OF_SCRIPT.get(script) or _LATIN
+    scores: Counter[str] = Counter()
+    hits = _function_words(found)
+    for code, hit in hits.items():
+        # Function words are lists of one's own script or romanised, so they may go beyond the script's languages.
+        if script == "latin" or code in allowed:
+            scores[code] += _WEIGHT_OF_FUNCTION_WORDS * hit / max(3, len(found))
+    for code, probability in _langid(text, allowed).items():
+        scores[code] += probability
+    for code, share in _cld2(text).items():
+        if code in allowed:
+            scores[code] += _WEIGHT_OF_CLD2 * share
+    if len(allowed) == 1:
+        scores[allowed[0]] += 1.0
+    if known in scores or (known and (script == "latin" or known in allowed)):
+        scores[known or ""] += 1.2 / len(found) + 0.15
+    ranked = scores.most_common(2)
+    if not ranked:
+        return Identified(known or allowed[0], 0.0)
+    best, lead = ranked[0]
+    second, rest = ranked[1] if len(ranked) > 1 else (None, 0.0)
+    confidence = 1.0 if len(allowed) == 1 else 1 / (1 + exp(-3 * (lead - rest)))
+    return Identified(best, confidence, second)
+
+
+def _script(text: str) -> str | None:
+    counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
+    # Latin words (names, "online") stand in every other script's sentences; the other way round is rare.
+    counts["latin"] /= 3
+    best = max(counts, key=lambda name: counts[name])
+    return best if counts[best] else None
+
+
+@cache
+def _owners() -> dict[str, tuple[str, ...]]:
+    owners: dict[str, list[str]] = {}
+    for language in languages():
+        for word in vocabulary(language).function_words:
+            owners.setdefault(word, []).append(language)
+    return {word: tuple(codes) for word, codes in owners.items()}
+
+
+def _function_words(found: list[str]) -> Counter[str]:
+    hits: Counter[str] = Counter()
+    for word in found:
+        codes = _owners().get(word, ())
+        for code in codes:
+            hits[code] += 1 / len(codes)  # type: ignore[assignment]  # Counter of floats
+    return hits
+
+
+@cache
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def _langid(text: str, allowed: tuple[str, ...]) -> dict[str, float]:
+    ranked = dict(_identifier().rank(text))
+    kept = {code: float(ranked.get(code, 0.0)) for code in allowed}
+    total = sum(kept.values()) or 1.0
+    return {code: value / total for code, value in kept.items()}
+
+
+def _cld2(text: str) -> dict[str, float]:
+    import pycld2
+
+    try:
+        _, _, details = pycld2.detect(text, isPlainText=True, bestEffort=True)
+    except pycld2.error:
+        return {}
+    return {code.split("-")[0]: percent / 100 for _, code, percent, _ in details if code != "un"}

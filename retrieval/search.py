@@ -1,0 +1,264 @@
+"""From a question to a ranked list: candidates of three legs, hard filters, readable features, diversity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from retrieval.concepts import concepts, wider
+from retrieval.embeddings import KNOWS, SentenceEmbeddings
+from retrieval.filters import OFFICIALS, WOMEN, YOUNG, barrier, local, proven
+from retrieval.index import OpenIndex
+from retrieval.lexical import stems
+from retrieval.places import covers
+from retrieval.question import Question
+from retrieval.records import Record, Status
+from retrieval.shelf import Shelf
+
+NEAREST_ENTRIES = 150
+SHOWN = 3
+
+WEIGHTS = {
+    "topic": 1.0,
+    "meaning": 0.9,
+    "words": 0.35,
+    "named": 1.2,
+    "audience": 0.25,
+    "own_country": 0.35,
+    "region": 0.12,
+    "elsewhere": -0.35,
+    "abroad": -0.6,
+    "language": 0.2,
+    "other_language": -0.1,
+    "free": 0.08,
+    "certificate": 0.06,
+    "format": 0.08,
+    "unproven": -0.15,
+    "closed_group": -0.35,
+    "guide": 0.12,
+    "level": 0.1,
+    "trust": 0.05,
+}
+"""What each feature adds to a score. Chosen by hand, checked with `dalil evaluate` on written questions."""
+
+_BROADER = 0.45
+"""How much of a topic a record has that only has the more general one."""
+_NARROWER = 0.75
+"""How much of a topic a record has that has a more special one."""
+_FIRST_TOPICS = 6
+"""Topics beyond these say less: a record that lists many is no specialist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason why a record fits, as a kind and the concept, country or language meant."""
+
+    kind: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A record that fits, how well, and why."""
+
+    record: Record
+    score: float
+    features: dict[str, float]
+    reasons: tuple[Reason, ...] = ()
+    """Why it fits, the weightiest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, and the two figures that tell whether it is an answer."""
+
+    results: tuple[Result, ...] = ()
+    meaning: float = 0.0
+    """The best similarity of any entry to the question."""
+    kept_out: dict[str, int] = field(default_factory=dict)
+    """How many candidates each barrier kept out."""
+
+
+class Search:
+    """Searches one shelf with one published build."""
+
+    def __init__(self, shelf: Shelf, index: OpenIndex, embeddings: SentenceEmbeddings) -> None:
+        self.shelf = shelf
+        self.index = index
+        self._embeddings = embeddings
+
+    def find(self, question: Question, *, skip: Iterable[str] = (), count: int = SHOWN) -> Found:
+        """The best `count` records for a question, without those in `skip`."""
+        meanings = self._meanings(question)
+        lexical = self._lexical(question)
+        named = set(self.shelf.named(question.text))
+        candidates = set(meanings) | set(lexical) | named
+        for topic in question.topics:
+            for concept in wider(topic):
+                candidates |= self.shelf.by_topic.get(concept, set())
+        for audience in question.audiences:
+            candidates |= self.shelf.by_audience.get(audience, set())
+        kept_out: dict[str, int] = {}
+        scored: list[Result] = []
+        for key in candidates - set(skip):
+            record = self.shelf.records.get(key)
+            if record is None:
+                continue
+            if stopped := barrier(record, question):
+                kept_out[stopped] = kept_out.get(stopped, 0) + 1
+                continue
+            features = self._features(record, question, meanings.get(key, 0.0), lexical.get(key, 0.0), key in named)
+            score = sum(WEIGHTS[name] * value for name, value in features.items())
+            scored.append(Result(record, score, features))
+        scored.sort(key=lambda result: (-result.score, result.record.id))
+        chosen = _diverse(scored, count)
+        results = tuple(
+            Result(r.record, r.score, r.features, reasons(r.record, question)) for r in chosen
+        )
+        return Found(results, max(meanings.values(), default=0.0), kept_out)
+
+    def _meanings(self, question: Question) -> dict[str, float]:
+        """Record → similarity: of the text where the encoder knows its language, and of what was understood."""
+        texts = [gloss(question)] if question.topics else []
+        if question.language in KNOWS:
+            texts.append(question.text)
+        legs = [self.index.nearest(self._embeddings.embed_query(text), NEAREST_ENTRIES) for text in texts if text]
+        keys = {key for leg in legs for key in leg}
+        return {key: sum(leg.get(key, 0.0) for leg in legs) / len(legs) for key in keys}
+
+    def _lexical(self, question: Question) -> dict[str, float]:
+        scores = self.shelf.bm25.scores(stems(f"{gloss(question)} {question.text}"))
+        top = max(scores.values(), default=0.0)
+        ranked = sorted(scores, key=lambda key: -scores[key])[:60]
+        return {key: scores[key] / top for key in ranked}
+
+    def _features(
+        self, record: Record, question: Question, meaning: float, lexical: float, named: bool
+    ) -> dict[str, float]:
+        features = {"topic": self._topic(record, question), "meaning": meaning, "words": lexical}
+        features["named"] = float(named)
+        features |= _place(record, question) | _people(record, question) | _terms(record, question)
+        return features
+
+    def _topic(self, record: Record, question: Question) -> float:
+        """How much of what was asked for the record has (0–1), the rare topics counting more."""
+        total = sum(sure * self.shelf.rarity(topic) for topic, sure in question.topics.items())
+        if not total:
+            return 0.0
+        got = sum(
+            sure * self.shelf.rarity(topic) * _closeness(topic, record) for topic, sure in question.topics.items()
+        )
+        return got / total
+
+
+def gloss(question: Question) -> str:
+    """What was understood, in plain English: the question's translation through the vocabulary."""
+    return "; ".join(concepts()[topic].gloss for topic in question.topics)
+
+
+def _closeness(topic: str, record: Record) -> float:
+    best = 0.0
+    for position, own in enumerate(record.topics):
+        if own == topic:
+            close = 1.0
+        elif topic in wider(own):
+            close = _NARROWER
+        elif own in wider(topic):
+            close = _BROADER
+        else:
+            continue
+        best = max(best, close * (1.0 if position < _FIRST_TOPICS else 0.8))
+    return best
+
+
+def _place(record: Record, question: Question) -> dict[str, float]:
+    if not question.countries:
+        return {"elsewhere": float(local(record))}
+    if not local(record):
+        return {}
+    if not any(covers(record.regions, country) for country in question.countries):
+        return {"abroad": 1.0}
+    own = set(record.regions) & set(question.countries)
+    return {"own_country": 1.0} if own else {"region": 1.0}
+
+
+def _people(record: Record, question: Question) -> dict[str, float]:
+    said = {wide for audience in question.audiences for wide in wider(audience)}
+    for_them = {wide for audience in record.audiences if audience != "everyone" for wide in wider(audience)}
+    features: dict[str, float] = {}
+    if said:
+        features["audience"] = len(said & for_them) / len(said) if for_them else 0.0
+        if not said & for_them and "everyone" in record.audiences:
+            features["audience"] = 0.3
+    groups = set(record.eligibility.groups or ()) - {"everyone"}
+    if groups and "everyone" not in (record.eligibility.groups or ()) and not groups & said:
+        # Nobody said that they belong to the group that this is closed to.
+        features["closed_group"] = 1.0 if groups <= OFFICIALS | WOMEN or not groups & YOUNG else 0.5
+    if question.level:
+        features["level"] = 1.0 if question.level in record.level else -0.5 if record.level else 0.0
+    return features
+
+
+def _terms(record: Record, question: Question) -> dict[str, float]:
+    features: dict[str, float] = {}
+    spoken = {*question.taught_in, *question.speaks} or {question.language}
+    if record.languages is not None:
+        features["language" if spoken & set(record.languages) else "other_language"] = 1.0
+    if record.cost is not None:
+        features["free"] = 1.0 if record.cost[0] in {"free", "sponsored"} else 0.4 if record.cost[0] != "paid" else 0.0
+    if question.certificate:
+        features["certificate"] = {"yes": 1.0, "some": 0.5, "paid": -0.5}.get(record.certificate or "", 0.0)
+    features["format"] = _format(record, question)
+    features["unproven"] = 0.0 if proven(record, question) else 1.0
+    if "guide" in question.intents:
+        features["guide"] = float("toolkit" in (record.modality or ()) or record.kind == "resource")
+    trust = {"high": 1.0, "medium": 0.5}.get(record.confidence, 0.0)
+    features["trust"] = trust - (1.0 if record.status is Status.UNKNOWN else 0.0)
+    return features
+
+
+def _format(record: Record, question: Question) -> float:
+    modes = set(record.modality or ())
+    wanted = {
+        "online": {"online-self-paced", "online-instructor-led"},
+        "self-paced": {"online-self-paced"},
+        "in-person": {"in-person", "blended"},
+        "instructor": {"online-instructor-led", "in-person", "blended"},
+        "offline": {"offline"},
+        "on-phone": {"online-self-paced"},
+    }
+    asked = [wanted[name] for name in question.formats if name in wanted]
+    return sum(bool(modes & modes_wanted) for modes_wanted in asked) / len(asked) if asked else 0.0
+
+
+def _diverse(ranked: list[Result], count: int) -> list[Result]:
+    """The best of the list, not three times the same provider."""
+    chosen: list[Result] = []
+    providers: set[str] = set()
+    for result in ranked:
+        if len(chosen) == count:
+            break
+        if result.record.provider not in providers:
+            chosen.append(result)
+            providers.add(result.record.provider)
+    return chosen
+
+
+def reasons(record: Record, question: Question) -> tuple[Reason, ...]:
+    """Why a record fits, in what was asked and the record really has."""
+    found = [
+        Reason("topic", topic)
+        for topic in sorted(question.topics, key=lambda t: -_closeness(t, record))
+        if _closeness(topic, record) >= _BROADER
+    ][:2]
+    for_them = {wide for audience in record.audiences if audience != "everyone" for wide in wider(audience)}
+    found += [Reason("audience", audience) for audience in question.audiences if audience in for_them][:1]
+    if question.countries and local(record):
+        found += [Reason("country", c) for c in question.countries if covers(record.regions, c)][:1]
+    if question.free and record.cost and record.cost[0] in {"free", "sponsored"}:
+        found.append(Reason("free"))
+    if question.certificate and record.certificate == "yes":
+        found.append(Reason("certificate"))
+    spoken = question.taught_in or (question.language,)
+    found += [Reason("language", code) for code in spoken if code in (record.languages or ())][:1]
+    return tuple(found)

@@ -1,0 +1,215 @@
+"""From a text to a `Question`: concepts, places, languages, price, proof, format, and what is not wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from retrieval.concepts import Facet, concepts
+from retrieval.language import Identified, identify
+from retrieval.question import Question
+from retrieval.vocabulary import Match, languages, longest, towns, vocabulary
+from retrieval.words import is_han, normalise, words
+
+LONGEST_QUESTION = 500
+"""Characters that are read; whoever writes more has said what they want by then."""
+
+_AGE = re.compile(
+    r"\b(\d{1,2})\s*(?:-?\s*(?:years?|yrs?|yr|yo|y o|ans|anos|лет|год\w*|سنه|عام\w*|岁|歲|miaka|mwaka|shekar\w*|አመት|"
+    r"বছর\w*|साल\w*|वर्ष\w*|saal|bochor)(?:\b|$))|\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне)\s+(?:wa\s+|ya\s+)?(\d{2})\b"
+)
+_AGE_HAN = re.compile(r"(\d{1,2})\s*[岁歲]")
+_VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne"})
+_TYPO_CONFIDENCE = 0.6
+# Whatever stands inside one of these still counts: they frame a wish, they do not name its topic.
+_FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
+
+
+def understand(text: str, known: str | None = None) -> Question:
+    """Read `text`. `known`: the language that the person has written so far."""
+    text = text[:LONGEST_QUESTION]
+    identified = identify(text, known)
+    found = words(text)
+    active = _active(identified, known)
+    matches = _concepts(found, active)
+    covered = {i for match in matches for i in range(match.start, match.end)}
+    known_words = frozenset().union(*(vocabulary(language).function_words for language in active))
+    places = _places(found, active, matches, known_words, identified.code)
+    named = _languages(found, active, matches)
+    covered |= {i for match in (*places, *named) for i in range(match.start, match.end)}
+    typos = _typos(found, active, covered, known_words)
+    matches = sorted((*matches, *typos), key=lambda m: m.start)
+    covered |= {i for match in typos for i in range(match.start, match.end)}
+    known_words |= {w for language in active for w in vocabulary(language).concepts.lexicon}
+    return _question(text, identified, found, matches, places, named, covered, known_words)
+
+
+def _active(identified: Identified, known: str | None) -> tuple[str, ...]:
+    """The vocabularies to read with: the text's language, English (everybody borrows from it), the runner-up."""
+    candidates = (identified.code, "en", known, identified.second if identified.confidence < 0.9 else None)
+    return tuple(dict.fromkeys(code for code in candidates if code in languages()))
+
+
+def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
+    matches = {m for language in active for m in vocabulary(language).concepts.find(found)}
+    framing = [m for m in matches if _facet(m) in _FRAMES]
+    naming = [m for m in matches if _facet(m) not in _FRAMES]
+    kept = longest(naming)
+    return kept + [m for m in longest(framing) if not any(k.start <= m.start and m.end <= k.end and k.length > m.length for k in kept)]
+
+
+def _facet(match: Match) -> Facet:
+    return concepts()[match.target].facet
+
+
+def _places(
+    found: list[str], active: tuple[str, ...], concepts: list[Match], known_words: frozenset[str], language: str
+) -> list[Match]:
+    matches = [m for language in active for m in vocabulary(language).places.find(found)]
+    matches += towns(found, known_words, language)
+    # A place whose name is also a word of the domain, or part of a phrase ("yanar gizo"), is taken for the word.
+    return longest(
+        m
+        for m in matches
+        if not any(c.start <= m.start and m.end <= c.end and (c.length > m.length or not m.language) for c in concepts)
+    )
+
+
+def _languages(found: list[str], active: tuple[str, ...], matches: list[Match]) -> list[Match]:
+    taken = [m for m in matches if _facet(m) is Facet.TOPIC]
+    named = longest(m for language in active for m in vocabulary(language).languages.find(found))
+    return [m for m in named if not any(t.start <= m.start and m.end <= t.end for t in taken)]
+
+
+def _typos(found: list[str], active: tuple[str, ...], covered: set[int], known_words: frozenset[str]) -> list[Match]:
+    typos: list[Match] = []
+    for i, word in enumerate(found):
+        if i in covered or word in known_words:
+            continue
+        for language in active:
+            patterns = vocabulary(language).concepts
+            if spelling := patterns.spelled_like(word):
+                meant = longest(patterns.find([spelling]))
+                typos += [Match(m.target, i, i + 1, language, exact=False) for m in meant]
+                break
+    return typos
+
+
+def _question(
+    text: str,
+    identified: Identified,
+    found: list[str],
+    matches: list[Match],
+    places: list[Match],
+    named: list[Match],
+    covered: set[int],
+    known_words: frozenset[str],
+) -> Question:
+    refused = {id(m) for m in matches if _facet(m) in {Facet.FORMAT, Facet.COST, Facet.CERTIFICATE} and _negated(m, matches, identified.code)}
+    wanted = [m for m in matches if id(m) not in refused]
+    demanded, unwanted, spoken = _language_demands(found, named, matches, identified.code)
+    age = _age(text)
+    return Question(
+        text=text,
+        language=identified.code,
+        topics=_topics(wanted, offline="offline" in _of(wanted, Facet.FORMAT)),
+        audiences=_audiences(_of(wanted, Facet.AUDIENCE), age),
+        level=next(iter(_of(wanted, Facet.LEVEL)), None),
+        age=age,
+        countries=tuple(dict.fromkeys(m.target for m in places)),
+        taught_in=demanded,
+        not_taught_in=unwanted,
+        speaks=spoken,
+        free="free" in _of(wanted, Facet.COST) and "paid-ok" not in _of(wanted, Facet.COST),
+        certificate="certificate" in _of(wanted, Facet.CERTIFICATE),
+        formats=_of(wanted, Facet.FORMAT),
+        not_formats=tuple(dict.fromkeys(m.target for m in matches if id(m) in refused and _facet(m) is Facet.FORMAT)),
+        intents=_of(wanted, Facet.INTENT),
+        needs=_of(wanted, Facet.NEED),
+        elsewhere=_of(wanted, Facet.ELSEWHERE),
+        refuse=_of(wanted, Facet.REFUSE),
+        distress=_of(wanted, Facet.DISTRESS),
+        smalltalk=_of(wanted, Facet.SMALLTALK),
+        controls=tuple(dict.fromkeys(m.target for m in wanted if _facet(m) is Facet.CONTROL and (m.length > 1 or m.length == len(found)))),
+        asks_someone=any(m.target == "person-phrase" for m in wanted),
+        unknown=tuple(w for i, w in enumerate(found) if i not in covered and w not in known_words and not w.isdigit() and (len(w) > 2 or is_han(w))),
+        length=len(found),
+    )
+
+
+def _of(matches: Iterable[Match], facet: Facet) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(m.target for m in matches if _facet(m) is facet))
+
+
+_GENERAL = "digital-skills"
+
+
+def _topics(matches: list[Match], *, offline: bool) -> dict[str, float]:
+    topics: dict[str, float] = {}
+    for match in matches:
+        if _facet(match) is Facet.TOPIC:
+            topics[match.target] = max(topics.get(match.target, 0.0), 1.0 if match.exact else _TYPO_CONFIDENCE)
+    if offline:
+        topics.setdefault("offline-learning", 0.5)
+    if _GENERAL in topics and len(topics) > 1:  # whoever names a topic says "digital" beside it
+        topics[_GENERAL] = 0.3
+    return topics
+
+
+def _audiences(said: tuple[str, ...], age: int | None) -> tuple[str, ...]:
+    if age is None:
+        return said
+    by_age = "children" if age < 15 else "youth" if age <= 30 else "older-persons" if age >= 60 else None
+    return tuple(dict.fromkeys((*said, by_age))) if by_age else said
+
+
+def _age(text: str) -> int | None:
+    plain = normalise(text)
+    match = _AGE.search(" ".join(words(text))) or _AGE_HAN.search(plain)
+    if not match:
+        return None
+    age = int(next(group for group in match.groups() if group))
+    return age if 6 <= age <= 99 else None
+
+
+def _negated(match: Match, matches: list[Match], language: str) -> bool:
+    """Whether a "not" stands just before (or, where the verb comes last, just after) the words of `match`."""
+    for other in matches:
+        if other.target == "not" and (other.end > match.start or match.start - other.end <= 1) and other.start < match.start:
+            if other.end <= match.start and match.start - other.end <= 1:
+                return True
+        if other.target == "not" and language in _VERB_LAST and 0 <= other.start - match.end <= 1:
+            return True
+    return False
+
+
+def _language_demands(
+    found: list[str], named: list[Match], matches: list[Match], language: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Languages demanded, refused, and only mentioned."""
+    demanded: list[str] = []
+    unwanted: list[str] = []
+    spoken: list[str] = []
+    for match in named:
+        if _negated(match, matches, language):
+            unwanted.append(match.target)
+        elif _asked_for(found, match):
+            demanded.append(match.target)
+        else:
+            spoken.append(match.target)
+    return tuple(dict.fromkeys(demanded)), tuple(dict.fromkeys(unwanted)), tuple(dict.fromkeys(spoken))
+
+
+def _asked_for(found: list[str], match: Match) -> bool:
+    """Whether the words around a language's name turn it into a demand ("in {}", "{} में", "بال{}")."""
+    for language in languages():
+        for pattern in vocabulary(language).in_language:
+            before, _, after = pattern.partition("{}")
+            if before and not before.endswith(" ") and not is_han(before[-1]):
+                if match.length == 1 and found[match.start].startswith(before.split()[-1]) and language == match.language:
+                    return True
+                continue
+            left, right = words(before), words(after)
+            if (left or right) and found[max(0, match.start - len(left)) : match.start] == left and found[match.end : match.end + len(right)] == right:
+                return True
+    return False

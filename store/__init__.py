@@ -1,0 +1,1 @@
+"""Everything that must not be lost: tables, migrations, transactions, named queries."""

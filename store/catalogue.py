@@ -1,0 +1,84 @@
+"""The catalogue's records, as bodies that `retrieval.records` has checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from store.tables import Record, now
+
+
+@dataclass(slots=True)
+class Changes:
+    """What loading records did."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record to load."""
+
+    id: str
+    kind: str
+    status: str
+    source: str
+    digest: str
+    body: dict[str, Any]
+    checked: date | None
+    review_by: date | None
+
+
+def load(session: Session, entries: Iterable[Entry]) -> Changes:
+    """Add new records and replace changed ones; a check made here stays until the record itself changes."""
+    changes = Changes()
+    known = {record.id: record for record in session.scalars(select(Record))}
+    for entry in entries:
+        record = known.get(entry.id)
+        if record is not None and record.digest == entry.digest and record.withdrawn_at is None:
+            changes.unchanged += 1
+            continue
+        if record is None:
+            changes.added += 1
+            record = Record(id=entry.id)
+            session.add(record)
+        else:
+            changes.changed += 1
+        record.kind, record.status, record.source = entry.kind, entry.status, entry.source
+        record.digest, record.body = entry.digest, entry.body
+        record.checked_on, record.checked_by, record.review_by = entry.checked, None, entry.review_by
+        record.changed_at, record.withdrawn_at = now(), None
+    session.flush()
+    return changes
+
+
+def offered(session: Session) -> list[Record]:
+    """Every record that is not withdrawn, by id."""
+    return list(session.scalars(select(Record).where(Record.withdrawn_at.is_(None)).order_by(Record.id)))
+
+
+def mark_checked(session: Session, record_id: str, actor: str, day: date) -> bool:
+    """Note that a person confirmed a record; false if there is none."""
+    record = session.get(Record, record_id)
+    if record is None:
+        return False
+    record.checked_on, record.checked_by, record.changed_at = day, actor, now()
+    return True
+
+
+def unchecked(session: Session) -> list[Record]:
+    """Records that nobody has confirmed yet."""
+    return [record for record in offered(session) if record.checked_on is None]
+
+
+def summary(session: Session) -> dict[str, int]:
+    """How many records there are of each kind."""
+    query = select(Record.kind, func.count()).where(Record.withdrawn_at.is_(None)).group_by(Record.kind)
+    return {kind: count for kind, count in session.execute(query)}

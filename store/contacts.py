@@ -1,0 +1,73 @@
+"""Contacts and their conversations."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from store.tables import Contact, Conversation, KeyCheck
+from store.vault import Vault, WrongKey
+
+_CHECK = "dalil"
+
+
+def find(session: Session, vault: Vault, channel: str, address: str) -> Contact | None:
+    """The contact at an address, if there is one."""
+    query = select(Contact).where(Contact.channel == channel, Contact.address_digest.in_(vault.digests(channel, address)))
+    return session.scalars(query).first()
+
+
+def meet(session: Session, vault: Vault, channel: str, address: str) -> tuple[Contact, Conversation]:
+    """The contact at an address and their conversation, made at their first message."""
+    contact = find(session, vault, channel, address)
+    if contact is None:
+        contact = _create(session, vault, channel, address)
+    return contact, conversation_of(session, contact.id)
+
+
+def _create(session: Session, vault: Vault, channel: str, address: str) -> Contact:
+    contact = Contact(
+        channel=channel, address_digest=vault.digests(channel, address)[0], address_sealed=vault.seal(address)
+    )
+    try:
+        with session.begin_nested():
+            session.add(contact)
+            session.flush()
+            session.add(Conversation(contact_id=contact.id, context={}))
+    except IntegrityError:  # their first two messages came in at once
+        session.expunge_all()
+        found = find(session, vault, channel, address)
+        if found is None:
+            raise
+        return found
+    return contact
+
+
+def conversation_of(session: Session, contact_id: int) -> Conversation:
+    """The conversation of a contact."""
+    return session.scalars(select(Conversation).where(Conversation.contact_id == contact_id)).one()
+
+
+def check_key(session: Session, vault: Vault) -> None:
+    """Make sure that the data were sealed with this key; on an empty database, remember it. Raises `WrongKey`."""
+    check = session.get(KeyCheck, _CHECK)
+    if check is None:
+        session.add(KeyCheck(name=_CHECK, sealed=vault.seal(_CHECK)))
+    elif vault.open(check.sealed) != _CHECK:
+        raise WrongKey("sealed with another secret key")
+
+
+def reseal(session: Session, vault: Vault) -> int:
+    """Seal every address with the key in use, so that older ones can be retired. Gives how many changed."""
+    changed = 0
+    for contact in session.scalars(select(Contact)):
+        address = vault.open(contact.address_sealed)
+        digest = vault.digests(contact.channel, address)[0]
+        if contact.address_digest != digest:
+            contact.address_digest, contact.address_sealed = digest, vault.seal(address)
+            changed += 1
+    check = session.get(KeyCheck, _CHECK)
+    if check is not None:
+        check.sealed = vault.seal(_CHECK)
+    return changed

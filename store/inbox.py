@@ -1,0 +1,91 @@
+"""The inbox: every message is kept once, and one worker at a time has the turn of a conversation."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from store.tables import Conversation, Message, now
+
+LEASE = timedelta(seconds=60)
+"""How long a worker may take for a turn before another may start it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to take the turn of a conversation, until `lease` is replaced."""
+
+    conversation_id: int
+    lease: str
+
+
+def keep(
+    session: Session, conversation_id: int, external_id: str, kind: str, text: str, choice: str | None = None
+) -> bool:
+    """Write a message down; false if it is there already."""
+    seen = select(Message.id).where(Message.conversation_id == conversation_id, Message.external_id == external_id)
+    # The lock keeps ids in the order of commits on PostgreSQL, and makes of two repeats one.
+    session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
+    if session.scalar(seen) is not None:
+        return False
+    session.add(
+        Message(conversation_id=conversation_id, external_id=external_id, kind=kind, text=text, choice=choice)
+    )
+    session.flush()
+    return True
+
+
+def claim(session: Session) -> Claim | None:
+    """Take the conversation whose unread message has waited longest, if any is free."""
+    moment = now()
+    oldest = (
+        select(Conversation.id)
+        .join(Message, Message.conversation_id == Conversation.id)
+        .where(Message.turn_id.is_(None))
+        .where(or_(Conversation.leased_until.is_(None), Conversation.leased_until < moment))
+        .order_by(Message.id)
+        .limit(1)
+        .with_for_update(of=Conversation, skip_locked=True)
+    )
+    token = secrets.token_hex(16)
+    taken = session.scalar(
+        update(Conversation)
+        .where(Conversation.id == oldest.scalar_subquery())
+        .values(lease=token, leased_until=moment + LEASE)
+        .returning(Conversation.id)
+    )
+    return None if taken is None else Claim(taken, token)
+
+
+def unread(session: Session, conversation_id: int) -> list[Message]:
+    """The messages that no turn has taken up, in order."""
+    query = select(Message).where(Message.conversation_id == conversation_id, Message.turn_id.is_(None))
+    return list(session.scalars(query.order_by(Message.id)))
+
+
+def waiting(session: Session) -> int:
+    """How many messages no turn has taken up."""
+    return session.scalar(select(func.count()).select_from(Message).where(Message.turn_id.is_(None))) or 0
+
+
+def holds(session: Session, claim: Claim) -> Conversation | None:
+    """The conversation, locked, if `claim` still holds (fencing); else none."""
+    query = select(Conversation).where(Conversation.id == claim.conversation_id, Conversation.lease == claim.lease)
+    return session.scalars(query.with_for_update()).first()
+
+
+def release(conversation: Conversation, *, failed: bool = False) -> None:
+    """Give the turn back; after a failure the next try waits, longer each time."""
+    conversation.lease = None
+    conversation.failures = conversation.failures + 1 if failed else 0
+    delay = timedelta(seconds=2**conversation.failures)
+    conversation.leased_until = now() + delay if failed else None
+
+
+def release_all(session: Session) -> None:
+    """Free every turn: at the start of the only process, whoever had one is gone."""
+    session.execute(update(Conversation).where(Conversation.lease.is_not(None)).values(lease=None, leased_until=None))

@@ -1,0 +1,240 @@
+"""The tables. Times are UTC; addresses are sealed (see `store.vault`) and found by a keyed digest."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite forgets the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse times without a zone; store the others in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the time back in UTC, with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[Any]: JSON}
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Contact(Table):
+    """A person's address on a channel, and the little that is remembered of them."""
+
+    __tablename__ = "contact"
+    __table_args__ = (UniqueConstraint("channel", "address_digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    address_digest: Mapped[str] = mapped_column(String(64))
+    address_sealed: Mapped[str]
+    language: Mapped[str | None] = mapped_column(String(12))
+    """The language last recognised with confidence, or chosen."""
+    language_chosen: Mapped[bool] = mapped_column(default=False)
+    country: Mapped[str | None] = mapped_column(String(2))
+    audience: Mapped[str | None] = mapped_column(String(40))
+    welcomed_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None] = mapped_column(index=True)
+    """They asked to be forgotten: the row goes as soon as the last word to them has been delivered."""
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class Conversation(Table):
+    """The thread with one contact, and what its next turn must know."""
+
+    __tablename__ = "conversation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), unique=True)
+    context: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    lease: Mapped[str | None] = mapped_column(String(32))
+    """Token of the worker that has the turn; a commit without it is refused (fencing)."""
+    leased_until: Mapped[datetime | None] = mapped_column(index=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    """Turns in a row that broke off."""
+
+
+class Turn(Table):
+    """One decision of the assistant: the messages that it took up and what it did with them."""
+
+    __tablename__ = "turn"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    action: Mapped[str] = mapped_column(String(20))
+    language: Mapped[str] = mapped_column(String(12))
+    shown: Mapped[list[Any]] = mapped_column(default=list)
+    """Ids of the records shown, best first."""
+    finished_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Message(Table):
+    """The inbox: what came in, written before it is acknowledged."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "external_id"),
+        Index("ix_message_waiting", "turn_id", "conversation_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    external_id: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(12))
+    text: Mapped[str]
+    choice: Mapped[str | None] = mapped_column(String(200))
+    received_at: Mapped[datetime] = mapped_column(default=now)
+    turn_id: Mapped[int | None] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"))
+
+
+class Delivery(Table):
+    """The outbox: a message on its way to a person."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index("ix_delivery_due", "state", "due_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    turn_id: Mapped[int | None] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="SET NULL"))
+    author: Mapped[str] = mapped_column(String(12), default="assistant")
+    """`assistant` or `officer`."""
+    language: Mapped[str] = mapped_column(String(12))
+    text: Mapped[str]
+    buttons: Mapped[list[Any]] = mapped_column(default=list)
+    """Pairs of title and payload."""
+    state: Mapped[str] = mapped_column(String(12), default="queued")
+    """`queued` → `sending` → `sent` → `delivered`, or `dead`."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    external_id: Mapped[str | None] = mapped_column(String(200), index=True)
+    failure: Mapped[str | None]
+
+
+class Ticket(Table):
+    """A request that a person must take up, with the need already written down."""
+
+    __tablename__ = "ticket"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id", ondelete="SET NULL"), index=True)
+    state: Mapped[str] = mapped_column(String(12), default="open", index=True)
+    """`open` or `closed`."""
+    reason: Mapped[str] = mapped_column(String(20))
+    urgent: Mapped[bool] = mapped_column(default=False)
+    language: Mapped[str] = mapped_column(String(12))
+    country: Mapped[str | None] = mapped_column(String(2))
+    need: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """The understood question (`retrieval.question.Question.facts`) and the person's own words."""
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+    closed_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    """`matched`, `referred`, `gap` or `declined`."""
+
+
+class Record(Table):
+    """A provider, programme or resource of the catalogue, as checked by `retrieval.records`."""
+
+    __tablename__ = "record"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    body: Mapped[dict[str, Any]]
+    digest: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(20))
+    source: Mapped[str] = mapped_column(String(200))
+    checked_on: Mapped[date | None]
+    checked_by: Mapped[str | None] = mapped_column(String(80))
+    review_by: Mapped[date | None]
+    changed_at: Mapped[datetime] = mapped_column(default=now)
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Vector(Table):
+    """An embedding that need not be computed again: by model and digest of the text."""
+
+    __tablename__ = "vector"
+
+    model: Mapped[str] = mapped_column(String(80), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    values: Mapped[bytes] = mapped_column(LargeBinary)
+    """Little-endian 32-bit floats."""
+
+
+class Build(Table):
+    """One build of the index. It is written once, checked, published, and never changed."""
+
+    __tablename__ = "build"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(12), default="building")
+    """`building`, `ready`, `failed` or `removed`."""
+    digest: Mapped[str] = mapped_column(String(64))
+    """Digest of the records and of the embedding model that it was made from."""
+    entries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Pointer(Table):
+    """The build that answers questions now: a single row, flipped atomically."""
+
+    __tablename__ = "pointer"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    build_id: Mapped[int] = mapped_column(ForeignKey("build.id"))
+
+
+class KeyCheck(Table):
+    """A known text sealed with the key in use, so that a wrong key is noticed before anything is written."""
+
+    __tablename__ = "key_check"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    sealed: Mapped[str]
+
+
+class Audit(Table):
+    """Who did what, when: every privileged action."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(120))

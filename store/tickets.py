@@ -1,0 +1,73 @@
+"""Tickets: what a person must take up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from store.tables import Audit, Ticket, now
+
+OUTCOMES = ("matched", "referred", "gap", "declined")
+
+
+def open_one(
+    session: Session,
+    conversation_id: int,
+    *,
+    reason: str,
+    language: str,
+    country: str | None,
+    need: dict[str, Any],
+    urgent: bool = False,
+) -> Ticket:
+    """Open a ticket, or add to the conversation's open one: a person has one at a time."""
+    ticket = of_conversation(session, conversation_id)
+    if ticket is None:
+        ticket = Ticket(
+            conversation_id=conversation_id, reason=reason, language=language, country=country, need=need, urgent=urgent
+        )
+        session.add(ticket)
+    else:
+        # Nothing that was written down before is lost, and urgency only grows.
+        ticket.need = {**need, "before": [*ticket.need.get("before", []), _without_history(ticket.need)]}
+        ticket.reason = reason if urgent or not ticket.urgent else ticket.reason
+        ticket.urgent = ticket.urgent or urgent
+        ticket.country = country or ticket.country
+    session.flush()
+    return ticket
+
+
+def _without_history(need: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in need.items() if key != "before"}
+
+
+def of_conversation(session: Session, conversation_id: int) -> Ticket | None:
+    """The open ticket of a conversation."""
+    return session.scalars(
+        select(Ticket).where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
+    ).first()
+
+
+def listed(session: Session, *, closed: bool = False) -> list[Ticket]:
+    """Open (or closed) tickets: the urgent first, then the oldest."""
+    query = select(Ticket).where(Ticket.state == ("closed" if closed else "open"))
+    return list(session.scalars(query.order_by(Ticket.urgent.desc(), Ticket.id)))
+
+
+def count_open(session: Session) -> int:
+    """How many tickets are open."""
+    return session.scalar(select(func.count()).select_from(Ticket).where(Ticket.state == "open")) or 0
+
+
+def close(session: Session, ticket_id: int, outcome: str) -> bool:
+    """Close a ticket; false if it was not open."""
+    statement = update(Ticket).where(Ticket.id == ticket_id, Ticket.state == "open")
+    values = {"state": "closed", "closed_at": now(), "outcome": outcome}
+    return bool(session.execute(statement.values(values).returning(Ticket.id)).first())
+
+
+def note(session: Session, actor: str, action: str, subject: str) -> None:
+    """Write a privileged action into the audit log."""
+    session.add(Audit(actor=actor, action=action, subject=subject))
