@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import IO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import structlog
 
 from bot.delivery import Sender
 from bot.escalation import Escalation
 from bot.intake import Intake
+from bot.privacy import expire
 from bot.settings import Settings
 from bot.signals import Signal
+from channels.console import ConsoleChannel
 from channels.contract import Channel
 from channels.web import WebChannel
-from store import catalogue, contacts, inbox
+from ingest.files import STARTER
+from ingest.load import Loaded, load
+from store import contacts, inbox
 from store.database import Database
 from store.vault import Vault
+
+if TYPE_CHECKING:
+    from bot.turn import Assistant, Manners
+    from bot.web import Desk
+    from retrieval.engine import Engine
 
 log = structlog.get_logger("assembly")
 
@@ -29,24 +40,18 @@ FOLLOW_EVERY = 5.0
 EXPIRE_EVERY = 3600.0
 """Seconds between looks for conversations that are to be erased."""
 
-Starting = Callable[[str], None]
-
 
 class InUse(Exception):
     """Another process serves from the same data folder."""
 
 
-class Desk:
-    """One running Dalil. The parts that import much (retrieval) are made in the background."""
+class Assembly:
+    """One Dalil. Parts are made when they are first asked for; retrieval, which imports much, last."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.arrived = Signal()
         self.said = Signal()
-        self.stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._lock: IO[str] | None = None
-        self._sender: Sender | None = None
 
     @cached_property
     def database(self) -> Database:
@@ -63,10 +68,10 @@ class Desk:
         """The channel behind the page."""
         return WebChannel(self.settings.public)
 
-    @property
+    @cached_property
     def channels(self) -> dict[str, Channel]:
         """The channels that are set up, by name."""
-        return {"web": self.web}
+        return {channel.name: channel for channel in (self.web, ConsoleChannel())}
 
     @cached_property
     def intake(self) -> Intake:
@@ -79,7 +84,7 @@ class Desk:
         return Escalation(self.database, self.said)
 
     @cached_property
-    def engine(self):  # type: ignore[no-untyped-def]  # importing its type here would import all of retrieval
+    def engine(self) -> Engine:
         """Retrieval."""
         from retrieval.embeddings import SentenceEmbeddings
         from retrieval.engine import Engine
@@ -88,3 +93,134 @@ class Desk:
         embeddings = SentenceEmbeddings()
         index = Index(self.database, self.settings.home / "index", self.settings.chroma_url, embeddings)
         return Engine(self.database, index, embeddings)
+
+    @property
+    def manners(self) -> Manners:
+        """What people are told that the operator has set."""
+        from bot.turn import Manners
+
+        settings = self.settings
+        privacy = f"{settings.public}/privacy"
+        return Manners(settings.operator, privacy, settings.retention_days, settings.helpline, settings.officer_hours)
+
+    @cached_property
+    def assistant(self) -> Assistant:
+        """What takes turns."""
+        from bot.turn import Assistant
+
+        return Assistant(self.engine, self.manners)
+
+    def prepare(self) -> Loaded | None:
+        """Migrate, check the key, and load the starter catalogue into an empty one. Raises `WrongKey`."""
+        from store import catalogue
+
+        self.database.migrate()
+        with self.database.write() as session:
+            contacts.check_key(session, self.vault)
+            if len(self.settings.secrets) > 1:
+                contacts.reseal(session, self.vault)
+            empty = not catalogue.summary(session)
+        return load(self.database, STARTER) if empty else None
+
+    def parts_of_page(self, ready: Callable[[], bool], stopping: Signal) -> Desk:
+        """What the web app needs."""
+        from bot.web import Desk
+
+        return Desk(self.settings, self.database, self.vault, self.intake, self.web, self.said, ready, stopping)
+
+
+class Service:
+    """The background of a serving process: retrieval that keeps up to date, the worker, the sender."""
+
+    def __init__(self, assembly: Assembly, build_progress: Callable[[], tuple[Callable[[int], None], ...]]) -> None:
+        """`build_progress` gives what to tell of the total and of each entry of a build."""
+        self._assembly = assembly
+        self._build_progress = build_progress
+        self._stopping = threading.Event()
+        self._lock: IO[str] | None = None
+        self._sender = Sender(assembly.database, assembly.vault, assembly.channels, assembly.said)
+        self._threads = [
+            threading.Thread(target=self._think, name="worker", daemon=True),
+            threading.Thread(target=lambda: asyncio.run(self._sender.run()), name="sender", daemon=True),
+        ]
+        self._stop_worker: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Start everything and return at once; models load in the background. Raises `InUse`."""
+        assembly = self._assembly
+        if assembly.database.embedded:
+            self._lock = _lock(assembly.settings.home / "serving")
+            with assembly.database.write() as session:
+                inbox.release_all(session)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the present turn and message, then end."""
+        self._stopping.set()
+        self._stop_worker()
+        self._sender.stop()
+        for thread in self._threads:
+            thread.join(10)
+        if self._lock:
+            self._lock.close()
+
+    def ready(self) -> bool:
+        """Whether questions can be answered now."""
+        engine: Engine | None = self._assembly.__dict__.get("engine")
+        return engine is not None and engine.ready
+
+    def _think(self) -> None:
+        """Load retrieval, then take turns; what comes in meanwhile waits in the inbox."""
+        from bot.worker import Worker
+
+        assembly = self._assembly
+        while not self._load() and not self._stopping.wait(FOLLOW_EVERY):
+            log.warning("index.retry")
+        worker = Worker(assembly.database, assembly.assistant, assembly.arrived, assembly.said)
+        self._stop_worker = worker.stop
+        keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        keeper.start()
+        if not self._stopping.is_set():
+            worker.run()
+        keeper.join(10)
+
+    def _load(self) -> bool:
+        expect, progress = self._build_progress()
+        try:
+            made = self._assembly.engine.load(progress, expect)
+        except Exception:
+            log.exception("index.failed")
+            return False
+        log.info("index.ready", built=made)
+        return True
+
+    def _keep(self) -> None:
+        """Follow the published build, rebuild a damaged one, erase what is past its time."""
+        engine, settings = self._assembly.engine, self._assembly.settings
+        waited = EXPIRE_EVERY
+        while not self._stopping.wait(FOLLOW_EVERY):
+            with suppress(Exception):
+                if not engine.ready or engine.outdated():
+                    log.warning("index.rebuilding", damaged=not engine.ready)
+                    self._load()
+                elif engine.follow():
+                    log.info("index.followed")
+            waited += FOLLOW_EVERY
+            if waited >= EXPIRE_EVERY:
+                waited = 0.0
+                with suppress(Exception), self._assembly.database.write() as session:
+                    if gone := expire(session, settings.retention_days):
+                        log.info("contacts.expired", count=gone)
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold a lock for as long as the process lives, or raise `InUse`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise InUse(path.parent) from None
+    return file

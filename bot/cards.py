@@ -42,7 +42,9 @@ class Cards:
             lines[0] += f" – {replies.run(shorten(record.provider, _LONGEST_NAME))}"
         if room and (why := self.why(result.reasons)):
             lines.append("✓ " + shorten(why, room))
-        lines.append(" · ".join([self.languages(record), self.cost(record), self.certificate(record), self.modality(record)]))
+        lines.append(
+            " · ".join([self.languages(record), self.cost(record), self.certificate(record), self.modality(record)])
+        )
         lines.append(" · ".join(part for part in (self.link(record), self.checked(record)) if part))
         return "\n".join(lines)
 
@@ -78,7 +80,9 @@ class Cards:
         replies = self._replies
         words: dict[str, Callable[[str], str]] = {
             "topic": lambda value: replies.concept(concepts()[value].gloss),
-            "audience": lambda value: self._("for {audience}").format(audience=replies.concept(concepts()[value].gloss)),
+            "audience": lambda value: self._("for {audience}").format(
+                audience=replies.concept(concepts()[value].gloss)
+            ),
             "country": lambda value: replies.country(value),
             "language": lambda value: replies.tongue(value),
             "free": lambda value: self._("free"),

@@ -30,9 +30,7 @@ class Escalation:
             ticket = session.get(Ticket, number)
             if ticket is None or ticket.state != "open" or ticket.conversation_id is None:
                 raise NoTicket(number)
-            outbox.queue(
-                session, ticket.conversation_id, ticket.language, text, ticket_id=ticket.id, author="officer"
-            )
+            outbox.queue(session, ticket.conversation_id, ticket.language, text, ticket_id=ticket.id, author="officer")
             tickets.note(session, actor, "ticket.reply", str(number))
         self._said.set()
 

@@ -59,7 +59,7 @@ def _parts(lines: list[str]) -> list[str]:
 
 
 def forget(session: Session, contact: Contact, conversation: Conversation) -> None:
-    """Erase all that a person said and was told. Tickets stay as anonymous needs; the address goes with the last word."""
+    """Erase all that a person said and was told. Tickets stay, anonymous; the address goes with the last word."""
     for table in (Delivery, Message, Turn):
         session.execute(delete(table).where(table.conversation_id == conversation.id))
     for ticket in session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id)):
@@ -83,7 +83,9 @@ def expire(session: Session, days: int) -> int:
         forget(session, contact, conversation)
         session.delete(contact)
         gone += 1
-    told = select(Delivery.id).where(Delivery.conversation_id == Conversation.id, Delivery.state.in_(("queued", "sending")))
+    told = select(Delivery.id).where(
+        Delivery.conversation_id == Conversation.id, Delivery.state.in_(("queued", "sending"))
+    )
     done = (
         select(Contact.id)
         .join(Conversation, Conversation.contact_id == Contact.id)
@@ -94,5 +96,3 @@ def expire(session: Session, days: int) -> int:
         session.execute(delete(Contact).where(Contact.id == contact_id))
         gone += 1
     return gone
-
-

@@ -79,7 +79,9 @@ class Replies:
 
     def greeting(self) -> Outgoing:
         """To a greeting: what one can ask, with examples as buttons."""
-        text = self._("Hello! Tell me what you want to learn or find, where you are, and what matters to you. For example:")
+        text = self._(
+            "Hello! Tell me what you want to learn or find, where you are, and what matters to you. For example:"
+        )
         buttons = [Button(example, f"example:{number}") for number, example in enumerate(self.examples(), 1)]
         return Outgoing("\n".join([text, *(f"• {b.title}" for b in buttons)]), tuple(buttons))
 
@@ -122,7 +124,9 @@ class Replies:
 
     def after_results(self, count: int) -> Outgoing:
         """The line after the results, and its buttons."""
-        text = self._("Write a number for details, or “more”.") if count > 1 else self._("Write 1 for details, or “more”.")
+        text = (
+            self._("Write a number for details, or “more”.") if count > 1 else self._("Write 1 for details, or “more”.")
+        )
         more = Button(self._("More"), "more")
         none = Button(self._("None of these fits"), "none")
         return Outgoing(text, (more, none, self.person_button()))
@@ -188,7 +192,9 @@ class Replies:
         """To a person in distress. No helpline is named that the operator has not set."""
         lines = [
             self._("What you write worries me, and you should not be alone with it. I am only an automatic assistant."),
-            self._("If you are in danger now, please call the emergency number of your country or go to someone you trust."),
+            self._(
+                "If you are in danger now, please call the emergency number of your country or go to someone you trust."
+            ),
         ]
         if helpline:
             lines.append(self._("You can also reach: {helpline}").format(helpline=self.run(helpline)))
@@ -197,7 +203,9 @@ class Replies:
 
     def refusal(self) -> Outgoing:
         """To what is not ours."""
-        text = self._("I cannot help with that. I help people find training, guides and organisations for digital skills.")
+        text = self._(
+            "I cannot help with that. I help people find training, guides and organisations for digital skills."
+        )
         return Outgoing(text, (self.person_button(),))
 
     # --- what cannot be read ------------------------------------------------------------------
@@ -220,7 +228,9 @@ class Replies:
 
     def still_stopped(self) -> Outgoing:
         """To a message of somebody who stopped."""
-        return Outgoing(self._("You asked me to stop. Write /start and I will answer again."), (Button("/start", "start"),))
+        return Outgoing(
+            self._("You asked me to stop. Write /start and I will answer again."), (Button("/start", "start"),)
+        )
 
     def restarted(self) -> Outgoing:
         """After /start of somebody who stopped."""
@@ -240,7 +250,9 @@ class Replies:
         """After choosing a language."""
         return Outgoing(self._("From now on I write {language}.").format(language=self.language.name))
 
-    def me(self, language: str, country: str | None, audience: str | None, tickets: Sequence[int], days: int) -> Outgoing:
+    def me(
+        self, language: str, country: str | None, audience: str | None, tickets: Sequence[int], days: int
+    ) -> Outgoing:
         """What is known of the person."""
         unknown = self._("not known")
         numbers = ", ".join(self.run(str(number)) for number in tickets)
@@ -250,7 +262,11 @@ class Replies:
             self._("Country: {country}").format(country=self.country(country) if country else unknown),
             self._("You are, or ask for: {audience}").format(audience=self._(audience) if audience else unknown),
             self._("Open requests: {numbers}").format(numbers=numbers or self._("none")),
-            self._n("It is kept for {days} day after your last message.", "It is kept for {days} days after your last message.", days).format(days=days),
+            self._n(
+                "It is kept for {days} day after your last message.",
+                "It is kept for {days} days after your last message.",
+                days,
+            ).format(days=days),
             self._("/export sends you all of it, /erase deletes it."),
         ]
         return Outgoing("\n".join(lines))
@@ -265,13 +281,21 @@ class Replies:
 
     def export_cut(self, left: int) -> str:
         """At the end of an export that is too long for a chat."""
-        text = self._n("{left} older message is left out here; ask for it with /person.", "{left} older messages are left out here; ask for them with /person.", left)
+        text = self._n(
+            "{left} older message is left out here; ask for it with /person.",
+            "{left} older messages are left out here; ask for them with /person.",
+            left,
+        )
         return text.format(left=left)
 
     def erase_ask(self) -> Outgoing:
         """After /erase: asks once."""
-        text = self._("Shall I delete everything that is kept about you, your requests included? This cannot be undone.")
-        return Outgoing(text, (Button(self._("Yes, delete it"), "erase:yes"), Button(self._("No, keep it"), "erase:no")))
+        text = self._(
+            "Shall I delete everything that is kept about you, your requests included? This cannot be undone."
+        )
+        return Outgoing(
+            text, (Button(self._("Yes, delete it"), "erase:yes"), Button(self._("No, keep it"), "erase:no"))
+        )
 
     def erased(self) -> Outgoing:
         """After the erasure."""

@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """Where the page is reached on this machine."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host
+        everywhere = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound to
+        host = "127.0.0.1" if self.host in everywhere else self.host
         return f"http://{host}:{self.port}"
 
     @property

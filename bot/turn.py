@@ -23,7 +23,17 @@ from retrieval.question import Question
 from retrieval.understanding import understand
 from retrieval.words import words
 
-NEIGHBOURS = {"uk": "ru", "be": "ru", "kk": "ru", "ky": "ru", "uz": "ru", "ca": "es", "gl": "es", "mg": "fr", "wo": "fr"}
+NEIGHBOURS = {
+    "uk": "ru",
+    "be": "ru",
+    "kk": "ru",
+    "ky": "ru",
+    "uz": "ru",
+    "ca": "es",
+    "gl": "es",
+    "mg": "fr",
+    "wo": "fr",
+}
 """Languages that we do not write → one that most of their speakers read."""
 SURE = 0.75
 """Confidence from which a message changes the language of a conversation."""
@@ -339,10 +349,9 @@ def _command(heard: Sequence[Heard], known: Known) -> Control | None:
     if stop or not commands:
         return stop
     last = commands[-1]
-    if known.context.get("asked") == "language" and (last is None or last.name == "number"):
-        if named := language_named(heard[-1].text):
-            return Control("language", named)
-    return last
+    asked = known.context.get("asked") == "language" and (last is None or last.name == "number")
+    named = language_named(heard[-1].text) if asked else None
+    return Control("language", named) if named else last
 
 
 def _command_inside(question: Question) -> Control | None:

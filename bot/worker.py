@@ -82,7 +82,13 @@ class Worker:
                 return None
             self._commit(session, conversation, [message.id for message in messages], outcome)
         seconds = outcome.context.get("seconds")
-        log.info("turn", conversation=claim.conversation_id, action=outcome.action, language=outcome.language, seconds=seconds)
+        log.info(
+            "turn",
+            conversation=claim.conversation_id,
+            action=outcome.action,
+            language=outcome.language,
+            seconds=seconds,
+        )
         return None
 
     def _commit(self, session: Session, conversation: Conversation, messages: list[int], outcome: Outcome) -> None:
@@ -183,4 +189,3 @@ def _remember(contact: Contact, outcome: Outcome) -> None:
             contact.welcomed_at = now()
         else:
             setattr(contact, field, value)
-

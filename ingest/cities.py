@@ -14,7 +14,27 @@ from retrieval.words import words
 SMALLEST = 100_000
 SMALLEST_WHERE_TOWNS_ARE_SMALL = 30_000
 SCRIPTS = re.compile("[\u0400-\u04ff]|[\u0600-\u06ff]|[\u0900-\u097f]|[\u0980-\u09ff]|[\u1200-\u137f]|[\u4e00-\u9fff]")
-BIG_COUNTRIES = {"US", "CN", "JP", "DE", "GB", "FR", "IT", "ES", "KR", "RU", "CA", "AU", "PL", "NL", "IN", "BR", "MX", "TR", "UA"}
+BIG_COUNTRIES = {
+    "US",
+    "CN",
+    "JP",
+    "DE",
+    "GB",
+    "FR",
+    "IT",
+    "ES",
+    "KR",
+    "RU",
+    "CA",
+    "AU",
+    "PL",
+    "NL",
+    "IN",
+    "BR",
+    "MX",
+    "TR",
+    "UA",
+}
 
 
 def main() -> None:

@@ -100,5 +100,7 @@ def _named(row: dict[Any, Any]) -> str:
 def _line_of(path: Path, record_id: str) -> int:
     text = path.read_text(encoding="utf-8")
     where = lines(text)
-    numbers = [n for n, row in enumerate(parse(text)["records"]) if isinstance(row, dict) and row.get("id") == record_id]
+    numbers = [
+        n for n, row in enumerate(parse(text)["records"]) if isinstance(row, dict) and row.get("id") == record_id
+    ]
     return where.get(("records", numbers[-1], "id"), 1)

@@ -58,22 +58,38 @@ class Engine:
         `expect` is told how many entries a build will have, `progress` of each one done.
         """
         with self._changing:
-            records = self.records()
-            opened, made = self._open(records), False
+            records, digest = self.records(), self._fingerprint()
+            opened, made = self._open(digest), False
             if opened is None:
                 from retrieval.index import texts
 
                 expect(sum(len(texts(record)) for record in records))
-                opened, made = self._index.build(records, progress), True
+                opened, made = self._index.build(records, digest, progress), True
             self._search = Search(Shelf(records), opened, self._embeddings)
             return made
 
-    def _open(self, records: Sequence[Record]) -> OpenIndex | None:
+    def _open(self, digest: str) -> OpenIndex | None:
+        newest = self._index.newest()
+        if newest is None or newest.digest != digest:
+            return None
         try:
-            opened = self._index.open()
+            return self._index.open()
         except Damaged:
             return None
-        return opened if opened is not None and opened.digest == self._index.digest(records) else None
+
+    def _fingerprint(self) -> str:
+        with self._database.read() as session:
+            return f"{self._embeddings.model}:{catalogue.fingerprint(session)[:48]}"
+
+    def outdated(self) -> bool:
+        """Whether the records in SQL are no longer those of the newest build. A rollback holds until they change."""
+        newest = self._index.newest()
+        return newest is None or newest.digest != self._fingerprint()
+
+    def rollback(self) -> int | None:
+        """Go back to the build before; its number, or none if there is no earlier one."""
+        earlier = self._index.rollback()
+        return earlier.id if earlier else None
 
     def follow(self) -> bool:
         """Take over a build that another process published, or a rollback; true if there was one."""

@@ -106,12 +106,20 @@ def _f1(pairs: Sequence[tuple[Labelled, Given]]) -> float | None:
 
 def table(pairs: Sequence[tuple[Labelled, Given]]) -> str:
     """The scores per language and over all, as text."""
-    head = f"{'lang':8}{'n':>5}{'success@3':>11}{'strict@3':>10}{'wrong@3':>9}{'action':>8}{'esc. F1':>9}{'unasked':>9}{'language':>10}"
-    lines = [head]
+    names = ("success@3", "strict@3", "wrong@3", "action", "esc. F1", "unasked", "language")
+    widths = (11, 10, 9, 8, 9, 9, 10)
+    lines = [f"{'lang':8}{'n':>5}" + "".join(f"{n:>{w}}" for n, w in zip(names, widths, strict=True))]
     for language in [*dict.fromkeys(q.lang for q, _ in pairs), "all"]:
         scores = score([(q, g) for q, g in pairs if language in {"all", q.lang}])
-        cells = (scores.success, scores.strict, scores.wrong, scores.action, scores.escalation, scores.unasked, scores.language)
-        widths = (11, 10, 9, 8, 9, 9, 10)
+        cells = (
+            scores.success,
+            scores.strict,
+            scores.wrong,
+            scores.action,
+            scores.escalation,
+            scores.unasked,
+            scores.language,
+        )
         shown = "".join(f"{'–' if c is None else f'{c:.2f}':>{w}}" for c, w in zip(cells, widths, strict=True))
         lines.append(f"{language:8}{scores.questions:>5}{shown}")
     return "\n".join(lines)

@@ -9,13 +9,24 @@ from retrieval.question import Question
 from retrieval.records import Record
 
 OFFICIALS = frozenset(
-    "civil-servants policymakers regulators local-government parliamentarians judiciary diplomats statisticians "
-    "financial-regulators".split()
+    [
+        "civil-servants",
+        "policymakers",
+        "regulators",
+        "local-government",
+        "parliamentarians",
+        "judiciary",
+        "diplomats",
+        "statisticians",
+        "financial-regulators",
+    ]
 )
 """Audiences that are in public service: a programme for one of them is not open to the public."""
 WOMEN = frozenset({"women-girls"})
 YOUNG = frozenset({"youth", "students", "children"})
-_PRIVATE = frozenset({"youth", "students", "jobseekers", "smes", "parents", "children", "older-persons", "rural", "refugees"})
+_PRIVATE = frozenset(
+    {"youth", "students", "jobseekers", "smes", "parents", "children", "older-persons", "rural", "refugees"}
+)
 _ONLINE = frozenset({"online-self-paced", "online-instructor-led", "blended", "toolkit", "directory"})
 _PRESENT = frozenset({"in-person", "blended", "advisory"})
 

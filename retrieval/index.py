@@ -6,7 +6,6 @@ folder goes stale, without an error, when another process writes there. So nothi
 
 from __future__ import annotations
 
-import hashlib
 import random
 import shutil
 from collections.abc import Callable, Sequence
@@ -66,20 +65,21 @@ class OpenIndex:
 class Index:
     """Makes, opens and takes back builds."""
 
-    def __init__(self, database: Database, folder: Path, chroma_url: str | None, embeddings: SentenceEmbeddings) -> None:
+    def __init__(
+        self, database: Database, folder: Path, chroma_url: str | None, embeddings: SentenceEmbeddings
+    ) -> None:
         self._database = database
         self._folder = folder
         self._chroma_url = chroma_url
         self._embeddings = embeddings
 
-    def digest(self, records: Sequence[Record]) -> str:
-        """Digest of what a build of these records would be made from."""
-        parts = [self._embeddings.model, *(f"{record.id}:{record.digest()}" for record in records)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    def build(
+        self, records: Sequence[Record], digest: str, progress: Callable[[int], None] = lambda done: None
+    ) -> OpenIndex:
+        """Make a build of records with this fingerprint, check it, publish it. Raises `Damaged`.
 
-    def build(self, records: Sequence[Record], progress: Callable[[int], None] = lambda done: None) -> OpenIndex:
-        """Make a build, check it, publish it. `progress` is told of each entry. Raises `Damaged`."""
-        digest = self.digest(records)
+        `progress` is told of each entry.
+        """
         entries = [(record.id, n, text) for record in records for n, text in enumerate(texts(record))]
         with self._database.write() as session:
             build = builds.begin(session, digest)
@@ -121,6 +121,11 @@ class Index:
         """The build that the pointer names."""
         with self._database.read() as session:
             return builds.published(session)
+
+    def newest(self) -> Build | None:
+        """The newest build that could answer questions; after a rollback not the published one."""
+        with self._database.read() as session:
+            return next(iter(builds.ready(session)), None)
 
     def rollback(self) -> Build | None:
         """Publish the build before the present one; none if there is no earlier one."""

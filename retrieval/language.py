@@ -7,7 +7,7 @@ Arabic and Amharic, which defeat the other two), py3langid and pycld2. The scrip
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from math import exp
@@ -45,9 +45,7 @@ _OF_SCRIPT = {
     "thai": ("th",),
     "tamil": ("ta",),
 }
-_LATIN = (
-    "en", "fr", "es", "pt", "sw", "ha", "so", "yo", "id", "tr", "vi", "de", "it", "nl", "pl", "ro", "rw", "zu", "xh", "tl", "ms", "uz", "az", "ca", "cs", "sv",
-)  # fmt: skip
+_LATIN = tuple("en fr es pt sw ha so yo id tr vi de it nl pl ro rw zu xh tl ms uz az ca cs sv".split())
 _WEIGHT_OF_FUNCTION_WORDS = 4.0
 _WEIGHT_OF_CLD2 = 1.0
 
@@ -69,7 +67,7 @@ def identify(text: str, known: str | None = None) -> Identified:
     if script is None or not found:
         return Identified(known or "en", 0.0)
     allowed = _OF_SCRIPT.get(script) or _LATIN
-    scores: Counter[str] = Counter()
+    scores: defaultdict[str, float] = defaultdict(float)
     hits = _function_words(found)
     for code, hit in hits.items():
         # Function words are lists of one's own script or romanised, so they may go beyond the script's languages.
@@ -84,7 +82,7 @@ def identify(text: str, known: str | None = None) -> Identified:
         scores[allowed[0]] += 1.0
     if known in scores or (known and (script == "latin" or known in allowed)):
         scores[known or ""] += 1.2 / len(found) + 0.15
-    ranked = scores.most_common(2)
+    ranked = sorted(scores.items(), key=lambda entry: -entry[1])[:2]
     if not ranked:
         return Identified(known or allowed[0], 0.0)
     best, lead = ranked[0]
@@ -96,9 +94,9 @@ def identify(text: str, known: str | None = None) -> Identified:
 def _script(text: str) -> str | None:
     counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
     # Latin words (names, "online") stand in every other script's sentences; the other way round is rare.
-    counts["latin"] /= 3
-    best = max(counts, key=lambda name: counts[name])
-    return best if counts[best] else None
+    weights = {name: count / 3 if name == "latin" else count for name, count in counts.items()}
+    best = max(weights, key=lambda name: weights[name])
+    return best if weights[best] else None
 
 
 @cache
@@ -110,12 +108,12 @@ def _owners() -> dict[str, tuple[str, ...]]:
     return {word: tuple(codes) for word, codes in owners.items()}
 
 
-def _function_words(found: list[str]) -> Counter[str]:
-    hits: Counter[str] = Counter()
+def _function_words(found: list[str]) -> dict[str, float]:
+    hits: defaultdict[str, float] = defaultdict(float)
     for word in found:
         codes = _owners().get(word, ())
         for code in codes:
-            hits[code] += 1 / len(codes)  # type: ignore[assignment]  # Counter of floats
+            hits[code] += 1 / len(codes)
     return hits
 
 

@@ -10,8 +10,52 @@ from retrieval.words import words
 
 _K1, _B = 1.2, 0.6
 _STOP = frozenset(
-    "a an the of for in on to and or with by at from is are be as it its that this your you their them who which how "
-    "what i we my our me us do does can could want need some any".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "for",
+        "in",
+        "on",
+        "to",
+        "and",
+        "or",
+        "with",
+        "by",
+        "at",
+        "from",
+        "is",
+        "are",
+        "be",
+        "as",
+        "it",
+        "its",
+        "that",
+        "this",
+        "your",
+        "you",
+        "their",
+        "them",
+        "who",
+        "which",
+        "how",
+        "what",
+        "i",
+        "we",
+        "my",
+        "our",
+        "me",
+        "us",
+        "do",
+        "does",
+        "can",
+        "could",
+        "want",
+        "need",
+        "some",
+        "any",
+    ]
 )
 
 

@@ -44,7 +44,11 @@ def is_place(code: str) -> bool:
 @cache
 def countries() -> frozenset[str]:
     """The countries and territories that CLDR knows."""
-    return frozenset(c for c in Locale("en").territories if len(c) == 2 and c.isalpha() and c not in {"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"})
+    return frozenset(
+        c
+        for c in map(str, Locale("en").territories)
+        if len(c) == 2 and c.isalpha() and c not in {"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"}
+    )
 
 
 def place_name(place: str, language: str) -> str:
@@ -90,4 +94,4 @@ def spoken_in(language: str) -> frozenset[str]:
 def cities() -> dict[str, str]:
     """Normalised names of towns → country. From GeoNames (CC BY 4.0); see `ingest.cities`."""
     lines = CITIES.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("\t") for line in lines)  # type: ignore[misc]  # two columns a line
+    return dict(line.split("\t") for line in lines)

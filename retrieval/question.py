@@ -48,7 +48,9 @@ class Question:
     @property
     def constrains(self) -> bool:
         """Whether it says anything that narrows a search down without a topic of its own."""
-        return bool(self.free or self.certificate or self.formats or self.not_formats or self.taught_in or self.countries)
+        return bool(
+            self.free or self.certificate or self.formats or self.not_formats or self.taught_in or self.countries
+        )
 
     @property
     def searchable(self) -> bool:
@@ -56,7 +58,7 @@ class Question:
         return bool(self.topics or self.audiences)
 
     def narrowed(self, by: Self) -> Self:
-        """This question with what a follow-up ("free ones?", "in French") adds or replaces."""
+        """The question with what a follow-up ("free ones?", "in French") adds or replaces."""
         return replace(
             self,
             text=f"{self.text} {by.text}".strip(),
@@ -80,4 +82,5 @@ class Question:
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
         """The question that `facts` came from. Raises `TypeError` for facts of another version."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
+        return cls(**values)

@@ -182,4 +182,3 @@ class Record(Model):
     def offered(self) -> bool:
         """Whether it may be offered at all."""
         return self.status is not Status.ENDED
-

@@ -112,9 +112,7 @@ class Search:
             scored.append(Result(record, score, features))
         scored.sort(key=lambda result: (-result.score, result.record.id))
         chosen = _diverse(scored, count)
-        results = tuple(
-            Result(r.record, r.score, r.features, reasons(r.record, question)) for r in chosen
-        )
+        results = tuple(Result(r.record, r.score, r.features, reasons(r.record, question)) for r in chosen)
         return Found(results, max(meanings.values(), default=0.0), kept_out)
 
     def _meanings(self, question: Question) -> dict[str, float]:

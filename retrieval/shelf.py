@@ -49,4 +49,6 @@ class Shelf:
 
 def _text(record: Record) -> str:
     topics = (concepts()[topic].gloss for topic in record.topics)
-    return " ".join((record.name, record.provider, *record.also_known_as, record.summaries["en"], *record.teaches, *topics))
+    return " ".join(
+        (record.name, record.provider, *record.also_known_as, record.summaries["en"], *record.teaches, *topics)
+    )

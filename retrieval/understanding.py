@@ -16,7 +16,8 @@ LONGEST_QUESTION = 500
 
 _AGE = re.compile(
     r"\b(\d{1,2})\s*(?:-?\s*(?:years?|yrs?|yr|yo|y o|ans|anos|лет|год\w*|سنه|عام\w*|岁|歲|miaka|mwaka|shekar\w*|አመት|"
-    r"বছর\w*|साल\w*|वर्ष\w*|saal|bochor)(?:\b|$))|\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне)\s+(?:wa\s+|ya\s+)?(\d{2})\b"
+    r"বছর\w*|साल\w*|वर्ष\w*|saal|bochor)(?:\b|$))|"
+    r"\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне)\s+(?:wa\s+|ya\s+)?(\d{2})\b"
 )
 _AGE_HAN = re.compile(r"(\d{1,2})\s*[岁歲]")
 _VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne"})
@@ -55,7 +56,11 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
     framing = [m for m in matches if _facet(m) in _FRAMES]
     naming = [m for m in matches if _facet(m) not in _FRAMES]
     kept = longest(naming)
-    return kept + [m for m in longest(framing) if not any(k.start <= m.start and m.end <= k.end and k.length > m.length for k in kept)]
+    return kept + [
+        m
+        for m in longest(framing)
+        if not any(k.start <= m.start and m.end <= k.end and k.length > m.length for k in kept)
+    ]
 
 
 def _facet(match: Match) -> Facet:
@@ -105,7 +110,11 @@ def _question(
     covered: set[int],
     known_words: frozenset[str],
 ) -> Question:
-    refused = {id(m) for m in matches if _facet(m) in {Facet.FORMAT, Facet.COST, Facet.CERTIFICATE} and _negated(m, matches, identified.code)}
+    refused = {
+        id(m)
+        for m in matches
+        if _facet(m) in {Facet.FORMAT, Facet.COST, Facet.CERTIFICATE} and _negated(m, matches, identified.code)
+    }
     wanted = [m for m in matches if id(m) not in refused]
     demanded, unwanted, spoken = _language_demands(found, named, matches, identified.code)
     age = _age(text)
@@ -130,9 +139,17 @@ def _question(
         refuse=_of(wanted, Facet.REFUSE),
         distress=_of(wanted, Facet.DISTRESS),
         smalltalk=_of(wanted, Facet.SMALLTALK),
-        controls=tuple(dict.fromkeys(m.target for m in wanted if _facet(m) is Facet.CONTROL and (m.length > 1 or m.length == len(found)))),
+        controls=tuple(
+            dict.fromkeys(
+                m.target for m in wanted if _facet(m) is Facet.CONTROL and (m.length > 1 or m.length == len(found))
+            )
+        ),
         asks_someone=any(m.target == "person-phrase" for m in wanted),
-        unknown=tuple(w for i, w in enumerate(found) if i not in covered and w not in known_words and not w.isdigit() and (len(w) > 2 or is_han(w))),
+        unknown=tuple(
+            w
+            for i, w in enumerate(found)
+            if i not in covered and w not in known_words and not w.isdigit() and (len(w) > 2 or is_han(w))
+        ),
         length=len(found),
     )
 
@@ -175,9 +192,16 @@ def _age(text: str) -> int | None:
 def _negated(match: Match, matches: list[Match], language: str) -> bool:
     """Whether a "not" stands just before (or, where the verb comes last, just after) the words of `match`."""
     for other in matches:
-        if other.target == "not" and (other.end > match.start or match.start - other.end <= 1) and other.start < match.start:
-            if other.end <= match.start and match.start - other.end <= 1:
-                return True
+        if (
+            (
+                other.target == "not"
+                and (other.end > match.start or match.start - other.end <= 1)
+                and other.start < match.start
+            )
+            and other.end <= match.start
+            and match.start - other.end <= 1
+        ):
+            return True
         if other.target == "not" and language in _VERB_LAST and 0 <= other.start - match.end <= 1:
             return True
     return False
@@ -206,10 +230,18 @@ def _asked_for(found: list[str], match: Match) -> bool:
         for pattern in vocabulary(language).in_language:
             before, _, after = pattern.partition("{}")
             if before and not before.endswith(" ") and not is_han(before[-1]):
-                if match.length == 1 and found[match.start].startswith(before.split()[-1]) and language == match.language:
+                if (
+                    match.length == 1
+                    and found[match.start].startswith(before.split()[-1])
+                    and language == match.language
+                ):
                     return True
                 continue
             left, right = words(before), words(after)
-            if (left or right) and found[max(0, match.start - len(left)) : match.start] == left and found[match.end : match.end + len(right)] == right:
+            if (
+                (left or right)
+                and found[max(0, match.start - len(left)) : match.start] == left
+                and found[match.end : match.end + len(right)] == right
+            ):
                 return True
     return False

@@ -6,13 +6,13 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_DROPPED = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0640\u093c\u09bc\u200b-\u200f\u061c\u2060-\u2069]")
+_DROPPED = re.compile(
+    "[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0640\u093c\u09bc\u200b-\u200f\u061c\u2060-\u2069]"
+)
 # Letters that one language's writers exchange freely: Arabic and Persian forms, Hausa hooks, Ethiopic homophones.
 _FOLDED = str.maketrans(
-    "أإآٱىةؤئکیہھگٹڈڑںےɓɗƙƴıøłđħœæßʼ’`´ʹʻ‘"
-    "ሐሑሒሓሔሕሖኀኁኂኃኄኅኆሠሡሢሣሤሥሦዐዑዒዓዔዕዖፀፁፂፃፄፅፆ",
-    "اااايهويكيههگٹڈڑنيbdkyioldhoas'''''''"
-    "ሀሁሂሀሄህሆሀሁሂሀሄህሆሰሱሲሳሴስሶአኡኢአኤእኦጸጹጺጻጼጽጾ",
+    "أإآٱىةؤئکیہھگٹڈڑںےɓɗƙƴıøłđħœæßʼ’`´ʹʻ‘ሐሑሒሓሔሕሖኀኁኂኃኄኅኆሠሡሢሣሤሥሦዐዑዒዓዔዕዖፀፁፂፃፄፅፆ",
+    "اااايهويكيههگٹڈڑنيbdkyioldhoas'''''''ሀሁሂሀሄህሆሀሁሂሀሄህሆሰሱሲሳሴስሶአኡኢአኤእኦጸጹጺጻጼጽጾ",
 )
 _INDIC_SIGNS = re.compile("[\u0900-\u0903\u093a-\u094f\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u09e2\u09e3]")
 
@@ -53,7 +53,7 @@ def readings(word: str) -> tuple[str, ...]:
     """`word`, then what is left of it without a proclitic that Arabic or Amharic writes onto it."""
     first = word[:1]
     if "\u0620" <= first <= "\u06ff":
-        prefixes = _ARABIC_PROCLITICS
+        prefixes: tuple[str, ...] = _ARABIC_PROCLITICS
     elif "\u1200" <= first <= "\u137f":
         prefixes = _AMHARIC_PREFIXES
     else:

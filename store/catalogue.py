@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -64,6 +65,13 @@ def offered(session: Session) -> list[Record]:
     return list(session.scalars(select(Record).where(Record.withdrawn_at.is_(None)).order_by(Record.id)))
 
 
+def fingerprint(session: Session) -> str:
+    """A digest of all that is offered: another one means that something changed."""
+    query = select(Record.id, Record.digest, Record.checked_on).where(Record.withdrawn_at.is_(None))
+    lines = (f"{key}:{digest}:{day}" for key, digest, day in session.execute(query.order_by(Record.id)))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def mark_checked(session: Session, record_id: str, actor: str, day: date) -> bool:
     """Note that a person confirmed a record; false if there is none."""
     record = session.get(Record, record_id)
@@ -81,4 +89,4 @@ def unchecked(session: Session) -> list[Record]:
 def summary(session: Session) -> dict[str, int]:
     """How many records there are of each kind."""
     query = select(Record.kind, func.count()).where(Record.withdrawn_at.is_(None)).group_by(Record.kind)
-    return {kind: count for kind, count in session.execute(query)}
+    return dict(session.execute(query))

@@ -14,7 +14,9 @@ _CHECK = "dalil"
 
 def find(session: Session, vault: Vault, channel: str, address: str) -> Contact | None:
     """The contact at an address, if there is one."""
-    query = select(Contact).where(Contact.channel == channel, Contact.address_digest.in_(vault.digests(channel, address)))
+    query = select(Contact).where(
+        Contact.channel == channel, Contact.address_digest.in_(vault.digests(channel, address))
+    )
     return session.scalars(query).first()
 
 

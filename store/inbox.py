@@ -32,9 +32,7 @@ def keep(
     session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
     if session.scalar(seen) is not None:
         return False
-    session.add(
-        Message(conversation_id=conversation_id, external_id=external_id, kind=kind, text=text, choice=choice)
-    )
+    session.add(Message(conversation_id=conversation_id, external_id=external_id, kind=kind, text=text, choice=choice))
     session.flush()
     return True
 

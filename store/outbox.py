@@ -76,7 +76,7 @@ def claim(session: Session) -> tuple[Delivery, Contact] | None:
 def advance(session: Session, delivery_id: int, state: str, external_id: str | None = None) -> bool:
     """Move a delivery to a later state; earlier ones come late and change nothing."""
     earlier = [name for name, rank in _RANK.items() if rank < _RANK[state] and name != "dead"]
-    values: dict[str, object] = {"state": state} | ({"external_id": external_id} if external_id else {})
+    values = {"state": state} | ({"external_id": external_id} if external_id else {})
     statement = update(Delivery).where(Delivery.id == delivery_id, Delivery.state.in_(earlier)).values(values)
     return bool(session.execute(statement.returning(Delivery.id)).first())
 
@@ -116,4 +116,4 @@ def transcript(session: Session, conversation_id: int) -> list[Message | Deliver
 def counts(session: Session) -> dict[str, int]:
     """How many deliveries are in each state."""
     rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
-    return {state: count for state, count in rows}
+    return dict(rows)

@@ -12,6 +12,7 @@ import os
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -65,9 +66,7 @@ def keep_secret(path: Path) -> str:
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
-        try:
+        with suppress(FileExistsError):
             os.link(made, path)  # never overwrites: of two processes that start at once, one wins
-        except FileExistsError:
-            pass
         made.unlink()
     return path.read_text().strip()

@@ -193,7 +193,8 @@ def test_in_arabic_the_page_runs_from_right_to_left(visit: Any, picture: Any) ->
     expect(answer.locator("a")).to_have_attribute("href", "https://example.org/ar/courses")
     expect(answer.locator(".said")).to_have_attribute("dir", "rtl")
     box = answer.locator(".said").bounding_box()
-    assert box is not None and box["x"] + box["width"] > PHONE["width"] - 40
+    assert box is not None
+    assert box["x"] + box["width"] > PHONE["width"] - 40
     assert fits(page)
     picture(page, "phone-arabic-answer")
 
@@ -217,7 +218,9 @@ def test_everything_can_be_done_by_keyboard(visit: Any, picture: Any) -> None:
     order = []
     for _ in range(8):
         page.keyboard.press("Tab")
-        order.append(page.evaluate("(({id, ariaLabel, innerText}) => id || ariaLabel || innerText)(document.activeElement)"))
+        order.append(
+            page.evaluate("(({id, ariaLabel, innerText}) => id || ariaLabel || innerText)(document.activeElement)")
+        )
     assert order[:4] == ["Go to the message box", "Language: English", "Menu", "talk"]
     assert order[4] == "A free computer course for beginners"
     assert order[7] == "text"

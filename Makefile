@@ -1,0 +1,51 @@
+# make run   sets everything up and serves Dalil on http://127.0.0.1:8000
+# make test  sets everything up and runs the tests
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test install check bench evaluate lock messages cities clean
+
+run: .venv/installed
+	$(BIN)/dalil serve
+
+test: .venv/developing
+	$(BIN)/pytest $(ARGS)
+
+install: .venv/installed
+
+check: .venv/developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m locales.messages check
+
+evaluate: .venv/installed
+	$(BIN)/dalil evaluate $(FILE)
+
+bench: .venv/developing
+	$(BIN)/python -m tests.bench
+
+.venv/installed: requirements.txt pyproject.toml
+	@echo "Setting up in .venv (a few minutes the first time) …"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/developing: .venv/installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+lock: # needs uv
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build pyproject.toml -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+messages: .venv/developing # after changing a sentence: brings every .po up to date
+	$(BIN)/python -m locales.messages update
+
+cities: .venv/developing
+	$(BIN)/python -m ingest.cities
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,62 @@
+"""What is set, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+from bot.assembly import Assembly
+from bot.settings import Settings
+from store import builds, catalogue, inbox, outbox, tickets
+from store.vault import WrongKey
+
+
+def report(settings: Settings) -> tuple[list[str], bool]:
+    """Lines to print, and whether everything that must work does."""
+    lines = ["Settings", *_settings(settings), "", "State"]
+    assembly = Assembly(settings)
+    try:
+        assembly.prepare()
+    except WrongKey:
+        return [*lines, "✗ the secret key is not the one this database was made with: put the old one back"], False
+    except Exception as error:  # whatever the database's driver raises
+        return [*lines, f"✗ the database does not answer ({type(error).__name__}): check DALIL_DATABASE_URL"], False
+    found, fine = _state(assembly)
+    return [*lines, *found], fine
+
+
+def _settings(settings: Settings) -> list[str]:
+    lines = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        secret = name in {"secret_key", "database_url"}
+        shown = "(set)" if secret and value else "–" if value in (None, ()) else str(value)
+        mark = "set" if name in settings.model_fields_set else "default"
+        lines.append(f"  DALIL_{name.upper():15} {shown:24} {mark:8} {field.description}")
+    return lines
+
+
+def _state(assembly: Assembly) -> tuple[list[str], bool]:
+    with assembly.database.read() as session:
+        kinds = catalogue.summary(session)
+        unchecked, total = len(catalogue.unchecked(session)), sum(kinds.values())
+        build, waiting = builds.published(session), inbox.waiting(session)
+        counts, requests = outbox.counts(session), tickets.count_open(session)
+    lines = [
+        "✓ the database answers",
+        f"✓ {total} records: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
+    ]
+    if unchecked:
+        lines.append(f"! {unchecked} records are not yet checked: `dalil catalogue review` walks through them")
+    if build:
+        lines.append(f"✓ build {build.id} of the index, {build.entries} entries")
+    else:
+        lines.append("! there is no index yet: `dalil serve` or `dalil ingest` builds it")
+    lines.append(f"{'✓' if waiting == 0 else '!'} {waiting} messages wait for an answer")
+    if dead := counts.get("dead", 0):
+        lines.append(f"! {dead} messages could not be delivered")
+    lines.append(f"{'✓' if requests == 0 else '!'} {requests} open requests: `dalil tickets list`")
+    if not assembly.settings.public_url:
+        lines.append("! DALIL_PUBLIC_URL is not set: the page works on this machine only")
+    if not assembly.settings.helpline:
+        lines.append("! DALIL_HELPLINE is not set: people in distress are told of no helpline")
+    if not assembly.settings.officer_hours:
+        lines.append("! DALIL_OFFICER_HOURS is not set: no time of answer is promised")
+    return lines, bool(total)

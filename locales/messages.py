@@ -1,0 +1,126 @@
+"""The translators' files: `update` brings them up to date with the code, `check` fails if a language is incomplete."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from locales import DEFAULT, DOMAIN, FOLDER, LANGUAGES
+
+ROOT = FOLDER.parent
+METHODS = [("bot/**.py", "python"), ("bot/pages/**.html", "jinja2")]
+KEYWORDS = {"_": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
+SHOWN_FACETS = ("topic", "audience", "level")
+"""Facets of concepts whose glosses people read, as reasons and topics to choose from."""
+NOT_REVIEWED = "No native speaker has reviewed this translation yet."
+
+
+def template() -> Catalog:
+    """Every sentence that people can read, from the code, the pages and the concepts."""
+    catalog = Catalog(project="Dalil", copyright_holder="the Dalil founders", charset="utf-8", fuzzy=False)
+    found = extract_from_dir(str(ROOT), METHODS, {}, KEYWORDS, directory_filter=_ours)
+    for _file, _line, message, comments, context in found:
+        catalog.add(message, auto_comments=comments, context=context)
+    for gloss in _glosses():
+        catalog.add(gloss)
+    return catalog
+
+
+def _ours(folder: str) -> bool:
+    relative = Path(folder).relative_to(ROOT) if Path(folder).is_absolute() else Path(folder)
+    return not relative.parts or relative.parts[0] == "bot"
+
+
+def _glosses() -> Iterator[str]:
+    import yaml
+
+    entries = yaml.safe_load((ROOT / "retrieval/vocabulary/concepts.yaml").read_text(encoding="utf-8"))
+    return (entry["gloss"] for entry in entries.values() if entry["facet"] in SHOWN_FACETS)
+
+
+def path_of(code: str) -> Path:
+    """The file of a language."""
+    return FOLDER / code / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def read(code: str) -> Catalog:
+    """The catalogue of a language; an empty one if there is no file yet."""
+    path = path_of(code)
+    if path.exists():
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=code, domain=DOMAIN)
+    else:
+        catalog = Catalog(locale=code, domain=DOMAIN, project="Dalil", fuzzy=False)
+        catalog.header_comment = f"# Dalil in {LANGUAGES[code].name}.\n# Reviewed by: nobody. {NOT_REVIEWED}"
+    count, _, rule = LANGUAGES[code].plural.partition(";")
+    # Babel has rules of its own, and none for some of our languages; it offers no public way to set them.
+    vars(catalog).update(
+        _num_plurals=int(count.split("=")[1]), _plural_expr=rule.strip().removeprefix("plural=").rstrip(";")
+    )
+    return catalog
+
+
+def update() -> None:
+    """Add new sentences to every file and drop those that are gone; nothing is guessed."""
+    source = template()
+    for code in LANGUAGES:
+        if code != DEFAULT:
+            catalog = read(code)
+            catalog.update(source, no_fuzzy_matching=True, update_creation_date=False)
+            catalog.obsolete.clear()
+            out = BytesIO()
+            write_po(out, catalog, width=110, omit_header=False, no_location=True, sort_output=False)
+            path_of(code).parent.mkdir(parents=True, exist_ok=True)
+            path_of(code).write_bytes(out.getvalue())
+
+
+def faults(code: str, source: Catalog) -> list[str]:
+    """What is wrong with a language: sentences that are missing, left over, or have lost a placeholder."""
+    catalog = read(code)
+    wanted, given = {m.id for m in source if m.id}, {m.id: m for m in catalog if m.id}
+    found = [f"{code}: missing: {key!r}" for key in wanted if key not in given or not _translated(given[key])]
+    found += [f"{code}: no longer used: {key!r}" for key in given if key not in wanted]
+    for message in given.values():
+        found += [f"{code}: {message.id!r}: placeholder {p} is lost" for p in _lost(message)]
+    return found
+
+
+def _translated(message: Message) -> bool:
+    strings = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+    return all(strings) and not message.fuzzy
+
+
+def _lost(message: Message) -> set[str]:
+    from string import Formatter
+
+    def fields(text: str) -> set[str]:
+        return {f"{{{name}}}" for _, name, _, _ in Formatter().parse(text) if name}
+
+    ids = message.id if isinstance(message.id, (tuple, list)) else (message.id,)
+    strings = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+    needed = fields(ids[-1])
+    # A plural form for one may leave the number out; the last form, used for many, may not.
+    return needed - fields(strings[-1]) if strings[-1] else set()
+
+
+def check() -> int:
+    """Print what is wrong; the number of faults."""
+    source = template()
+    found = [fault for code in LANGUAGES if code != DEFAULT for fault in faults(code, source)]
+    for fault in found[:50]:
+        print(fault)
+    print(f"{len(source)} sentences, {len(LANGUAGES)} languages, {len(found)} faults")
+    return len(found)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["update"]:
+        update()
+    elif check():
+        sys.exit(1)
