@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test install check bench evaluate lock messages cities clean
+.PHONY: run test install check translations bench evaluate lock messages cities clean
 
 run: .venv/installed
 	$(BIN)/dalil serve
@@ -18,7 +18,6 @@ check: .venv/developing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m locales.messages check
 
 evaluate: .venv/installed
 	$(BIN)/dalil evaluate $(FILE)
@@ -49,3 +48,6 @@ cities: .venv/developing
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+translations: .venv/developing # says which sentences a language lacks
+	$(BIN)/python -m locales.messages check

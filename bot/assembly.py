@@ -22,8 +22,6 @@ from bot.signals import Signal
 from channels.console import ConsoleChannel
 from channels.contract import Channel
 from channels.web import WebChannel
-from ingest.files import STARTER
-from ingest.load import Loaded, load
 from store import contacts, inbox
 from store.database import Database
 from store.vault import Vault
@@ -110,17 +108,24 @@ class Assembly:
 
         return Assistant(self.engine, self.manners)
 
-    def prepare(self) -> Loaded | None:
-        """Migrate, check the key, and load the starter catalogue into an empty one. Raises `WrongKey`."""
-        from store import catalogue
-
+    def prepare(self) -> None:
+        """Migrate and check the key. Raises `WrongKey`."""
         self.database.migrate()
         with self.database.write() as session:
             contacts.check_key(session, self.vault)
             if len(self.settings.secrets) > 1:
                 contacts.reseal(session, self.vault)
+
+    def stock(self) -> None:
+        """Load the starter catalogue if there are no records at all."""
+        from ingest.files import STARTER
+        from ingest.load import load
+        from store import catalogue
+
+        with self.database.read() as session:
             empty = not catalogue.summary(session)
-        return load(self.database, STARTER) if empty else None
+        if empty:
+            load(self.database, STARTER)
 
     def parts_of_page(self, ready: Callable[[], bool], stopping: Signal) -> Desk:
         """What the web app needs."""
@@ -145,13 +150,16 @@ class Service:
         ]
         self._stop_worker: Callable[[], None] = lambda: None
 
-    def start(self) -> None:
-        """Start everything and return at once; models load in the background. Raises `InUse`."""
+    def claim(self) -> None:
+        """Make sure that nobody else serves from an embedded database. Raises `InUse`."""
         assembly = self._assembly
         if assembly.database.embedded:
             self._lock = _lock(assembly.settings.home / "serving")
             with assembly.database.write() as session:
                 inbox.release_all(session)
+
+    def start(self) -> None:
+        """Start everything and return at once; models load in the background."""
         for thread in self._threads:
             thread.start()
 
@@ -161,7 +169,8 @@ class Service:
         self._stop_worker()
         self._sender.stop()
         for thread in self._threads:
-            thread.join(10)
+            if thread.is_alive():
+                thread.join(10)
         if self._lock:
             self._lock.close()
 
@@ -188,6 +197,7 @@ class Service:
     def _load(self) -> bool:
         expect, progress = self._build_progress()
         try:
+            self._assembly.stock()
             made = self._assembly.engine.load(progress, expect)
         except Exception:
             log.exception("index.failed")

@@ -124,6 +124,7 @@ def throw_away(settings: Settings) -> Iterator[Assembly]:
 
 def load_engine(assembly: Assembly) -> bool:
     """Open or build the index, with a progress bar if it is built."""
+    assembly.stock()
     expect, progress, close = build_bar()
     try:
         return assembly.engine.load(progress, expect)

@@ -14,6 +14,7 @@ def report(settings: Settings) -> tuple[list[str], bool]:
     assembly = Assembly(settings)
     try:
         assembly.prepare()
+        assembly.stock()
     except WrongKey:
         return [*lines, "✗ the secret key is not the one this database was made with: put the old one back"], False
     except Exception as error:  # whatever the database's driver raises

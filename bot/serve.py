@@ -26,7 +26,7 @@ def run(assembly: Assembly) -> None:
 
     service = Service(assembly, bar)
     try:
-        service.start()
+        service.claim()
     except InUse as error:
         raise click.ClickException(f"another Dalil serves from {error} already; stop it first") from None
     desk = assembly.parts_of_page(service.ready, stopping)
@@ -37,7 +37,7 @@ def run(assembly: Assembly) -> None:
     click.echo("The models load in the background; what is asked meanwhile is kept and answered.")
     click.echo("In another terminal: dalil tickets list · dalil doctor. Ctrl-C ends it.")
     try:
-        Server(config, desk).run()
+        Server(config, desk, service.start).run()
     finally:
         for close in bars:
             close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -59,10 +60,16 @@ def create_app(desk: Desk) -> FastAPI:
 class Server(uvicorn.Server):
     """A uvicorn server that ends the open event streams when it stops; they would hold it up otherwise."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
-        """Serve `config`, an app made for `desk`."""
+    def __init__(self, config: uvicorn.Config, desk: Desk, started: Callable[[], None] = lambda: None) -> None:
+        """Serve `config`, an app made for `desk`; `started` is called once the page can be opened."""
         super().__init__(config)
         self._desk = desk
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then let the heavy parts load: they would hold the page up."""
+        await super().startup(sockets)
+        self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell the streams, then stop as usual."""

@@ -116,4 +116,4 @@ def transcript(session: Session, conversation_id: int) -> list[Message | Deliver
 def counts(session: Session) -> dict[str, int]:
     """How many deliveries are in each state."""
     rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
-    return dict(rows)
+    return dict(rows.tuples().all())
