@@ -215,12 +215,12 @@ def test_everything_can_be_done_by_keyboard(visit: Any, picture: Any) -> None:
     visitor = visit(viewport=LAPTOP)
     page = visitor.open()
     page.evaluate("document.activeElement.blur()")
+    focused = "(({id, ariaLabel, innerText}) => id || ariaLabel || innerText)(document.activeElement)"
     order = []
-    for _ in range(8):
+    while len(order) < 8:
         page.keyboard.press("Tab")
-        order.append(
-            page.evaluate("(({id, ariaLabel, innerText}) => id || ariaLabel || innerText)(document.activeElement)")
-        )
+        if page.evaluate("document.activeElement !== document.body"):  # the first press may only enter the page
+            order.append(page.evaluate(focused))
     assert order[:4] == ["Go to the message box", "Language: English", "Menu", "talk"]
     assert order[4] == "A free computer course for beginners"
     assert order[7] == "text"

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.replies import LONGEST_REPLY
+from bot.turn import Assistant, Heard, Known, Manners, Outcome
+from channels.contract import Kind
+from retrieval.engine import Engine
+from retrieval.fit import Action, Cause
+
+MANNERS = Manners("the facility", "https://dalil.example/privacy", 180)
+
+
+@pytest.fixture(scope="module")
+def assistant(engine: Engine) -> Assistant:
+    return Assistant(engine, MANNERS)
+
+
+class Person:
+    """Somebody who remembers, as the worker does, what a turn says is to be remembered."""
+
+    def __init__(self, assistant: Assistant, known: Known) -> None:
+        self._assistant, self.known = assistant, known
+
+    def says(self, text: str = "", *, kind: Kind = Kind.TEXT, choice: str | None = None) -> Outcome:
+        outcome = self._assistant.take([Heard(kind, text, choice)], self.known)
+        self.known = replace(self.known, context=outcome.context, **outcome.remember)
+        return outcome
+
+
+@pytest.fixture
+def person(assistant: Assistant) -> Person:
+    return Person(assistant, Known())
+
+
+def said(outcome: Outcome) -> str:
+    return "\n".join(message.text for message in outcome.messages)
+
+
+def test_at_first_contact_a_person_is_told_who_runs_this_and_how_to_stop(assistant: Assistant) -> None:
+    outcome = Person(assistant, Known(welcomed=False)).says("free python course")
+
+    welcome, answer = outcome.messages
+    assert "the facility" in welcome.text
+    assert "https://dalil.example/privacy" in welcome.text
+    assert "/stop" in welcome.text
+    assert outcome.action is Action.ANSWER
+    assert answer.text.startswith("These 3")
+
+
+def test_an_answer_is_one_short_message_with_links(person: Person) -> None:
+    outcome = person.says("I want a free course on digital marketing in English")
+
+    (message,) = outcome.messages
+    assert len(message.text) <= LONGEST_REPLY
+    assert message.text.count("https://") == len(outcome.shown) <= 3
+    assert "not yet checked" in message.text
+
+
+def test_more_shows_others(person: Person) -> None:
+    first = person.says("free python course")
+    second = person.says("more")
+
+    assert second.action is Action.ANSWER
+    assert not set(first.shown) & set(second.shown)
+
+
+def test_a_number_shows_details_of_that_result(person: Person) -> None:
+    first = person.says("free python course")
+    second = person.says("2")
+
+    assert second.shown == (first.shown[1],)
+    assert "Who can join" in said(second)
+
+
+def test_a_follow_up_narrows_the_question_before(person: Person) -> None:
+    person.says("online course on artificial intelligence")
+    outcome = person.says("in French please")
+
+    assert outcome.action is Action.ANSWER
+    assert outcome.context["question"]["taught_in"] == ("fr",)
+    assert "artificial-intelligence" in outcome.context["question"]["topics"]
+
+
+def test_none_of_these_hands_over_with_the_question_written_down(person: Person) -> None:
+    person.says("free python course in Nairobi")
+    outcome = person.says(choice="none", kind=Kind.CHOICE)
+
+    assert outcome.action is Action.ESCALATE
+    assert outcome.ticket is not None
+    assert "python" in outcome.ticket.need["question"]["topics"]
+    assert outcome.ticket.need["shown"]
+
+
+def test_somebody_in_distress_gets_a_safety_message_and_goes_first(person: Person) -> None:
+    outcome = person.says("I want to kill myself")
+
+    assert outcome.ticket is not None
+    assert outcome.ticket.urgent
+    assert outcome.ticket.cause is Cause.DISTRESS
+    assert "emergency number" in outcome.ticket.before
+
+
+def test_no_helpline_is_named_that_the_operator_has_not_set(engine: Engine, person: Person) -> None:
+    with_helpline = Assistant(engine, replace(MANNERS, helpline="call 116"))
+
+    assert "116" in Person(with_helpline, Known()).says("I want to kill myself").ticket.before  # type: ignore[union-attr]
+    assert "reach" not in person.says("I want to kill myself").ticket.before  # type: ignore[union-attr]
+
+
+def test_stop_is_obeyed_and_start_opens_again(person: Person) -> None:
+    assert person.says("stop").remember == {"stopped": True}
+    assert "/start" in said(person.says("free python course"))
+    assert person.says("/start").remember == {"stopped": False}
+
+
+def test_stop_inside_a_question_is_no_command(person: Person) -> None:
+    assert person.says("how do I stop a DDoS attack on our ministry network").action is not Action.STOP
+
+
+def test_erase_asks_once(person: Person) -> None:
+    assert not person.says("/erase").erase
+    assert person.says("yes").erase
+
+
+def test_a_language_can_be_chosen_by_name_or_number(person: Person) -> None:
+    person.says("/language")
+    assert person.says("Français").remember == {"language": "fr", "language_chosen": True}
+    person.says("/language")
+    assert person.says("3").remember == {"language": "ar", "language_chosen": True}
+
+
+@pytest.mark.parametrize("text", ["", "😀", "https://example.org/x", "\u202e\u0007", "a" * 20_000])
+def test_bad_input_gets_a_helpful_reply(person: Person, text: str) -> None:
+    outcome = person.says(text)
+
+    assert outcome.messages or outcome.ticket
+
+
+def test_a_voice_note_is_answered_kindly(person: Person) -> None:
+    assert "only read text" in said(person.says(kind=Kind.AUDIO))
+
+
+def test_what_is_remembered_is_shown(person: Person) -> None:
+    person.says("I am a teacher in Kumasi, free Excel course?")
+    shown = said(person.says("/me"))
+
+    assert "Ghana" in shown
+    assert "teachers" in shown

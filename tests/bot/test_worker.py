@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import select
+
+from bot.delivery import Sender
+from bot.escalation import Escalation, NoTicket
+from bot.intake import Intake
+from bot.signals import Signal
+from bot.turn import Assistant, Heard, Known, Manners, Outcome
+from bot.worker import PATIENCE, Worker
+from channels.console import ConsoleChannel
+from channels.contract import Inbound, Kind
+from retrieval.engine import Engine
+from store import inbox
+from store.database import Database
+from store.tables import Audit, Contact, Conversation, Delivery, Message, Ticket, Turn, now
+from store.vault import Vault
+
+
+class House:
+    """Intake, worker and sender on one database."""
+
+    def __init__(self, database: Database, vault: Vault, assistant: Assistant) -> None:
+        self.database, self.arrived, self.said = database, Signal(), Signal()
+        self.intake = Intake(database, vault, self.arrived)
+        self.worker = Worker(database, assistant, self.arrived, self.said)
+        self.sender = Sender(database, vault, {"console": ConsoleChannel()}, self.said)
+        self.escalation = Escalation(database, self.said)
+
+    def write(self, text: str, external_id: str = "1", address: str = "somebody") -> int:
+        return self.intake.receive([Inbound("console", address, external_id, Kind.TEXT, text)])
+
+    def work(self) -> None:
+        while self.worker.step():
+            pass
+
+    def rows(self, table: type) -> list:  # type: ignore[type-arg]
+        with self.database.read() as session:
+            return list(session.scalars(select(table).order_by(table.id)))  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def house(database: Database, vault: Vault, engine: Engine) -> House:
+    return House(database, vault, Assistant(engine, Manners("the facility", "https://x.example/privacy", 180)))
+
+
+def test_a_message_becomes_one_turn_and_its_answer_is_sent(house: House) -> None:
+    house.write("free python course")
+    house.work()
+
+    async def send() -> None:
+        while await house.sender.step():
+            pass
+
+    asyncio.run(send())
+
+    (turn,) = house.rows(Turn)
+    assert turn.action == "answer"
+    assert [message.turn_id for message in house.rows(Message)] == [turn.id]
+    assert {delivery.state for delivery in house.rows(Delivery)} == {"sent"}
+
+
+def test_a_repeated_message_is_answered_once(house: House) -> None:
+    assert house.write("free python course") == 1
+    assert house.write("free python course") == 0
+    house.work()
+
+    assert len(house.rows(Turn)) == 1
+
+
+def test_messages_that_wait_together_are_one_turn(house: House) -> None:
+    house.write("hello", "1")
+    house.write("free python course", "2")
+    house.work()
+
+    (turn,) = house.rows(Turn)
+    assert turn.action == "answer"
+
+
+def test_a_worker_whose_claim_was_taken_over_commits_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.write("free python course")
+
+    class Slow(Assistant):
+        def take(self, heard: Sequence[Heard], known: Known) -> Outcome:
+            with house.database.write() as session:  # meanwhile the lease ran out and another took over
+                conversation = session.scalars(select(Conversation)).one()
+                conversation.lease = "another"
+            return super().take(heard, known)
+
+    slow = Slow(house.worker._assistant.engine, house.worker._assistant.manners)
+    Worker(house.database, slow, house.arrived, house.said).step()
+
+    assert house.rows(Turn) == []
+    assert house.rows(Delivery) == []
+
+
+def test_an_assistant_that_keeps_failing_hands_over_to_a_person(house: House) -> None:
+    class Broken(Assistant):
+        def take(self, heard: Sequence[Heard], known: Known) -> Outcome:
+            raise RuntimeError("it breaks")
+
+    broken = Broken(house.worker._assistant.engine, house.worker._assistant.manners)
+    worker = Worker(house.database, broken, house.arrived, house.said)
+    house.write("free python course")
+    for _ in range(PATIENCE + 1):
+        worker.step()
+        with house.database.write() as session:
+            session.scalars(select(Conversation)).one().leased_until = None
+
+    (ticket,) = house.rows(Ticket)
+    assert ticket.reason == "failure"
+    assert ticket.need["words"] == "free python course"
+
+
+def test_a_ticket_is_answered_and_closed_in_the_same_conversation(house: House) -> None:
+    house.write("where can i learn welding around kumasi")
+    house.work()
+    (ticket,) = house.rows(Ticket)
+
+    house.escalation.reply(ticket.id, "There is a school in Kumasi.", "amina")
+    house.escalation.close(ticket.id, "gap", "amina")
+
+    texts = [(d.author, d.text) for d in house.rows(Delivery)]
+    assert str(ticket.id) in texts[-3][1]
+    assert texts[-2] == ("officer", "There is a school in Kumasi.")
+    assert [entry.action for entry in house.rows(Audit)] == ["ticket.reply", "ticket.close"]
+    with pytest.raises(NoTicket):
+        house.escalation.reply(ticket.id, "again", "amina")
+
+
+def test_after_an_erasure_nothing_personal_is_left(house: House) -> None:
+    house.write("I am Musa, where can i learn welding around kumasi", "1")
+    house.work()
+    house.write("/erase", "2")
+    house.work()
+    house.write("yes", "3")
+    house.work()
+
+    (ticket,) = house.rows(Ticket)
+    assert ticket.conversation_id is None
+    assert "Musa" not in str(ticket.need)
+    assert house.rows(Message) == []
+    (last,) = house.rows(Delivery)
+    assert "deleted" in last.text
+    (contact,) = house.rows(Contact)
+    assert contact.country is None
+
+
+def test_messages_that_came_before_a_restart_are_answered_after_it(house: House) -> None:
+    house.write("free python course")
+    with house.database.write() as session:
+        assert inbox.claim(session)  # a worker that is killed now
+    assert not house.worker.step()
+
+    with house.database.write() as session:
+        session.scalars(select(Conversation)).one().leased_until = now()
+        inbox.release_all(session)
+    house.work()
+
+    assert len(house.rows(Turn)) == 1

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from retrieval.understanding import understand
+
+
+def test_who_where_at_what_price_and_how_are_understood() -> None:
+    question = understand("I am a teacher in Kumasi, any free online course on Excel with certificate?")
+
+    assert question.language == "en"
+    assert "spreadsheets" in question.topics
+    assert question.audiences == ("teachers",)
+    assert question.countries == ("GH",)
+    assert question.free
+    assert question.certificate
+    assert "online" in question.formats
+
+
+def test_a_format_that_is_not_wanted_is_no_wish() -> None:
+    question = understand("cybersecurity training, not online please")
+
+    assert "online" in question.not_formats or "in-person" in question.formats
+    assert "online" not in question.formats
+
+
+def test_a_language_asked_for_is_a_demand_and_one_written_in_is_not() -> None:
+    assert understand("curso gratis de programación en español").taught_in == ("es",)
+    assert understand("quiero aprender programación").taught_in == ()
+
+
+def test_an_age_says_who_is_asking() -> None:
+    assert "youth" in understand("I am 19 years old and want to learn coding").audiences
+    assert "older-persons" in understand("my mum is 67 years old, she wants computer basics").audiences
+
+
+def test_a_town_far_from_where_a_language_is_spoken_is_taken_for_a_word() -> None:
+    question = understand("ina neman darussa a yanar gizo kan kididdiga")
+
+    assert question.language == "ha"
+    assert "SB" not in question.countries
+
+
+def test_a_question_of_any_length_and_kind_is_read_without_failing() -> None:
+    for text in ("", "   ", "😀😀", "a" * 20_000, "\u202e\u200f", "?" * 300, "１２３", "مرحبا hello 你好"):
+        understand(text)
