@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 import uvicorn
 
@@ -37,7 +39,8 @@ def run(assembly: Assembly) -> None:
     click.echo("The models load in the background; what is asked meanwhile is kept and answered.")
     click.echo("In another terminal: dalil tickets list · dalil doctor. Ctrl-C ends it.")
     try:
-        Server(config, desk, service.start).run()
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
+            Server(config, desk, service.start).run()
     finally:
         for close in bars:
             close()
