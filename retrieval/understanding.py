@@ -52,7 +52,14 @@ def _active(identified: Identified, known: str | None) -> tuple[str, ...]:
 
 
 def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
-    matches = {m for language in active for m in vocabulary(language).concepts.find(found)}
+    # A short word that means something in another language is, in the text's own, mostly just a short word.
+    own = vocabulary(active[0]).function_words
+    matches = {
+        m
+        for language in active
+        for m in vocabulary(language).concepts.find(found)
+        if language == active[0] or m.length > 1 or found[m.start] not in own
+    }
     framing = [m for m in matches if _facet(m) in _FRAMES]
     naming = [m for m in matches if _facet(m) not in _FRAMES]
     kept = longest(naming)

@@ -75,7 +75,7 @@
 
   function when(at) {
     const moment = at ? new Date(at) : new Date();
-    const shape = { hour: "numeric", minute: "2-digit" };
+    const shape = { hour: "2-digit", minute: "2-digit" };
     if (moment.toDateString() !== today) Object.assign(shape, { day: "numeric", month: "short" });
     const node = make("time", "", new Intl.DateTimeFormat(locale, shape).format(moment));
     node.dateTime = moment.toISOString();
