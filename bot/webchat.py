@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -23,7 +24,7 @@ from channels.web import COOKIE, LONGEST_BODY, WebChannel, is_token, new_token
 from locales import LANGUAGES, Language, negotiate, speak, translations
 from store import contacts, outbox
 from store.database import Database
-from store.tables import Delivery, Message
+from store.tables import Contact, Conversation, Delivery, Message
 from store.vault import Vault
 
 LANGUAGE_COOKIE = "dalil-language"
@@ -225,9 +226,9 @@ def _told(message: Message) -> dict[str, object]:
     }
 
 
-def _conversation(session: Session, desk: Desk, token: str) -> int | None:
+def _known(session: Session, desk: Desk, token: str) -> tuple[Contact, Conversation] | None:
     contact = contacts.find(session, desk.vault, desk.web.name, token)
-    return contacts.conversation_of(session, contact.id).id if contact else None
+    return (contact, contacts.conversation_of(session, contact.id)) if contact else None
 
 
 def _history(desk: Desk, token: str | None) -> dict[str, object]:
@@ -235,8 +236,8 @@ def _history(desk: Desk, token: str | None) -> dict[str, object]:
     said: list[Message | Delivery] = []
     if token is not None:
         with desk.database.read() as session:
-            conversation = _conversation(session, desk, token)
-            said = outbox.transcript(session, conversation) if conversation else []
+            known = _known(session, desk, token)
+            said = outbox.transcript(session, known[1].id) if known else []
     ours = [each for each in said if isinstance(each, Delivery)]
     _hand_over(desk, ours)
     messages = [_side(each) if isinstance(each, Delivery) else _told(each) for each in said[-HISTORY:]]
@@ -252,27 +253,24 @@ def _hand_over(desk: Desk, deliveries: list[Delivery]) -> None:
                 outbox.advance(session, delivery_id, "delivered")
 
 
-def _look(desk: Desk, token: str, after: int) -> tuple[int | None, list[Delivery]]:
-    """The visitor's conversation, if there is one, and what its page has not had yet."""
+def _look(desk: Desk, token: str, after: int) -> tuple[datetime | None, list[Delivery]]:
+    """When the visitor asked to be forgotten, if they did, and what their page has not had yet."""
     with desk.database.read() as session:
-        conversation = _conversation(session, desk, token)
-        return conversation, outbox.after(session, conversation, after) if conversation else []
+        known = _known(session, desk, token)
+        return (known[0].erased_at, outbox.after(session, known[1].id, after)) if known else (None, [])
 
 
 async def _events(desk: Desk, token: str, after: int) -> AsyncIterator[str]:
     """Server-sent events: each message of ours after the id `after`, until the server stops."""
     yield "retry: 2000\n\n"
-    known: int | None = None
+    told: datetime | None = None
     silent_since = monotonic()
     while not desk.stopping.count:
         seen = desk.said.count
-        conversation, deliveries = await run_in_threadpool(_look, desk, token, after)
-        if known is not None and conversation != known:
-            # Everything was erased: the page forgets too, and what comes next is new whatever its id.
-            known, after, silent_since = conversation, 0, monotonic()
-            yield "event: erased\ndata: {}\n\n"
-            continue
-        known = conversation
+        erased, deliveries = await run_in_threadpool(_look, desk, token, after)
+        if erased and deliveries and erased != told:
+            told = erased
+            yield "event: erased\ndata: {}\n\n"  # the page forgets too; what comes now is the last word
         for delivery in deliveries:
             after, silent_since = delivery.id, monotonic()
             yield f"id: {delivery.id}\ndata: {json.dumps(_side(delivery), ensure_ascii=False)}\n\n"

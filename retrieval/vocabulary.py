@@ -146,6 +146,22 @@ def _steps(pattern: str) -> Iterator[tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around a language's name where it is asked for."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    written_on: str = ""
+    """What is written onto the name itself, as in Arabic and Amharic."""
+
+
+def _frame(pattern: str) -> Frame:
+    before, _, after = normalise(pattern).partition("{}")
+    attached = bool(before) and not before.endswith(" ") and not is_han(before[-1])
+    return Frame(tuple(words(before)), tuple(words(after)), before.split()[-1] if attached else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """What one language's file and CLDR know: concepts, names of languages, names of countries."""
 
@@ -153,7 +169,7 @@ class Words:
     languages: Patterns
     places: Patterns
     function_words: frozenset[str]
-    in_language: tuple[str, ...]
+    in_language: tuple[Frame, ...]
 
 
 @cache
@@ -189,7 +205,8 @@ def vocabulary(language: str) -> Words:
     for code, patterns in entry.get("places", {}).items():
         for pattern in patterns:
             placed.add(pattern, code)
-    in_language = tuple(normalise(p) for p in entry["concepts"].get("in-language", ()))
+    frames = (_frame(pattern) for pattern in entry["concepts"].get("in-language", ()))
+    in_language = tuple(frame for frame in frames if frame.before or frame.after or frame.written_on)
     return Words(found, named, placed, function_words, in_language)
 
 

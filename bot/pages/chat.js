@@ -304,8 +304,8 @@
     };
     stream.onmessage = (event) => receive(JSON.parse(event.data));
     stream.addEventListener("erased", () => {
-      shown.clear();
-      last = 0;
+      page.log.textContent = "";
+      doneWaiting();
     });
     stream.onerror = () => {
       lost = true;

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from store.tables import Contact, now
 from tests.servers.page import Answer, Site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -402,6 +403,18 @@ def test_leaving_empties_the_other_tabs_too(visit: Any) -> None:
     visitor.page.get_by_role("button", name="Leave this device").click()
     visitor.page.locator("dialog").get_by_role("button", name="Leave this device").click()
     expect(other.locator(".bubble")).to_have_count(0)
+
+
+def test_what_was_erased_goes_from_the_open_page_too(visit: Any) -> None:
+    visitor = visit()
+    visitor.open()
+    visitor.write("something private")
+    visitor.expect_said("assistant", "You said: something private")
+    with visitor.site.database.write() as session:
+        session.query(Contact).one().erased_at = now()
+    visitor.site.say("Everything is erased.", author="assistant")
+    visitor.expect_said("assistant", "Everything is erased.")
+    assert visitor.bubbles == ["Everything is erased."]
 
 
 def test_a_text_that_is_too_long_is_counted_and_not_sent(visit: Any) -> None:

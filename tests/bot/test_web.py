@@ -1,0 +1,425 @@
+"""The page and its API over HTTP, without a browser."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bot.pages import assets
+from bot.webchat import Pace
+from channels.web import COOKIE, LONGEST_BODY
+from store.tables import Contact, Conversation, Delivery, now
+from tests.servers.page import Site
+
+PAGES = ["/", "/privacy", "/healthz", "/readyz", "/nothing-here", "/channels/web/history"]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    with site.serving():
+        yield site
+
+
+@pytest.fixture
+def visit(site: Site) -> Iterator[Callable[..., httpx.Client]]:
+    opened: list[httpx.Client] = []
+
+    def enter(**headers: str) -> httpx.Client:
+        opened.append(httpx.Client(base_url=site.url, headers={"Origin": site.url} | headers, timeout=10))
+        return opened[-1]
+
+    yield enter
+    for client in opened:
+        client.close()
+
+
+def say(client: httpx.Client, text: str, message_id: str = "1", **more: str) -> httpx.Response:
+    return client.post("/channels/web", json={"id": message_id, "text": text} | more)
+
+
+def events(client: httpx.Client, most: int, path: str = "/channels/web/stream", **headers: str) -> list[dict[str, Any]]:
+    """The first `most` events of the stream; an event without a name is a message."""
+    found: list[dict[str, Any]] = []
+    with client.stream("GET", path, headers=headers) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        event: dict[str, Any] = {}
+        for line in stream.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "data":
+                event["data"] = json.loads(value)
+            elif line:
+                event[name] = value
+            elif "data" in event:
+                found.append(event)
+                event = {}
+            if len(found) == most:
+                break
+    return found
+
+
+def until(check: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 8
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def history(client: httpx.Client) -> list[tuple[str, str]]:
+    return [(each["author"], each["text"]) for each in client.get("/channels/web/history").json()["messages"]]
+
+
+def test_looking_at_the_page_sets_no_cookie(visit: Callable[..., httpx.Client]) -> None:
+    answer = visit().get("/")
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+
+
+def test_the_first_message_sets_a_cookie_that_scripts_cannot_read(visit: Callable[..., httpx.Client]) -> None:
+    cookie = say(visit(), "habari").headers["set-cookie"]
+    assert re.fullmatch(r"dalil=[\w-]{43}; HttpOnly; Max-Age=15552000; Path=/; SameSite=strict", cookie)
+
+
+def test_over_https_the_cookie_is_secure_and_the_browser_told_so(tmp_path: Path) -> None:
+    site = Site(tmp_path, public_url="https://dalil.example")
+    with site.serving(), httpx.Client(base_url=site.url, headers={"Origin": "https://dalil.example"}) as client:
+        answer = say(client, "habari")
+        assert "; Secure" in answer.headers["set-cookie"]
+        assert "max-age" in answer.headers["strict-transport-security"]
+
+
+def test_a_message_is_acknowledged_only_when_it_is_kept(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    answer = say(visit(), "habari")
+    assert answer.status_code == 202
+    assert [message.text for message in site.messages()] == ["habari"]
+
+
+def test_a_repeated_message_is_kept_once(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    assert [say(client, "habari", "7").status_code for _ in range(3)] == [202, 202, 202]
+    assert len(site.messages()) == 1
+
+
+def test_a_choice_is_kept_with_its_title(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    say(visit(), "Free ones", choice="refine:free")
+    assert [(message.kind, message.text, message.choice) for message in site.messages()] == [
+        ("choice", "Free ones", "refine:free")
+    ]
+
+
+def test_answers_come_over_the_stream_and_are_marked_delivered(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    say(client, "habari")
+    [event] = events(client, 1)
+    assert event["data"] | {"at": ""} == {
+        "id": int(event["id"]),
+        "author": "assistant",
+        "text": "You said: habari",
+        "buttons": [],
+        "language": "en",
+        "dir": "ltr",
+        "at": "",
+    }
+    until(lambda: [state for (state,) in _rows(site, Delivery.state)] == ["delivered"])
+
+
+def test_an_arabic_answer_says_that_it_runs_from_right_to_left(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    site.worker.answer = lambda _text: [("ar", "مرحبا", [("نعم", "yes")])]
+    client = visit()
+    say(client, "سلام")
+    data = events(client, 1)[0]["data"]
+    assert (data["dir"], data["buttons"]) == ("rtl", [["نعم", "yes"]])
+
+
+def test_the_stream_goes_on_where_it_was_cut(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    for number in "123":
+        say(client, number, number)
+    ids = [event["id"] for event in events(client, 3)]
+    assert ids == sorted(set(ids), key=int)
+    assert [event["id"] for event in events(client, 2, **{"Last-Event-ID": ids[0]})] == ids[1:]
+    assert [event["id"] for event in events(client, 1, f"/channels/web/stream?after={ids[1]}")] == ids[2:]
+
+
+@pytest.mark.parametrize("after", ["", "-1", "x", "1e9", "٣", "9" * 40])
+def test_a_senseless_place_to_go_on_from_means_the_beginning(
+    site: Site, visit: Callable[..., httpx.Client], after: str
+) -> None:
+    client = visit()
+    say(client, "habari")
+    assert len(events(client, 1, f"/channels/web/stream?after={after}")) == 1
+
+
+def test_what_another_process_says_shows_up_soon(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    say(client, "habari")
+    first = events(client, 1)[0]["id"]
+    late = threading.Timer(0.5, lambda: site.say("An officer here.", tell=False))
+    late.start()
+    begin = time.monotonic()
+    [event] = events(client, 1, **{"Last-Event-ID": first})
+    assert (event["data"]["author"], event["data"]["text"]) == ("officer", "An officer here.")
+    assert time.monotonic() - begin < 4
+
+
+def test_after_an_erasure_the_page_is_told_to_forget(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    say(client, "habari")
+    first = events(client, 1)[0]["id"]
+    with site.database.write() as session:
+        session.query(Contact).one().erased_at = now()
+    site.say("It is erased.", author="assistant")
+    named = events(client, 2, **{"Last-Event-ID": first})
+    assert [event.get("event") for event in named] == ["erased", None]
+    assert [event.get("event") for event in events(client, 1, **{"Last-Event-ID": "0"})] == ["erased"]
+
+
+def test_strangers_get_no_stream_and_no_history(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    say(visit(), "something private")
+    stranger = visit()
+    assert stranger.get("/channels/web/stream").status_code == 204
+    assert stranger.get("/channels/web/history").json() == {"messages": [], "last": 0, "known": False}
+    stranger.cookies.set(COOKIE, "a" * 43)
+    assert history(stranger) == []
+
+
+def test_visitors_do_not_see_each_others_talk(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    one, other = visit(), visit()
+    say(one, "one")
+    say(other, "other")
+    assert events(one, 1)[0]["data"]["text"] == "You said: one"
+    assert events(other, 1)[0]["data"]["text"] == "You said: other"
+    assert history(one) == [("person", "one"), ("assistant", "You said: one")]
+
+
+def test_the_history_is_bounded_and_in_order(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    say(client, "the first")
+    events(client, 1)
+    for number in range(60):
+        site.say(str(number), tell=False)
+    assert [text for _, text in history(client)] == [str(number) for number in range(10, 60)]
+    last = client.get("/channels/web/history").json()["last"]
+    assert last == max(each for (each,) in _rows(site, Delivery.id))
+
+
+def test_leaving_takes_the_cookies_away_and_keeps_the_conversation(
+    site: Site, visit: Callable[..., httpx.Client]
+) -> None:
+    client = visit()
+    client.get("/?lang=sw")
+    say(client, "habari")
+    assert client.post("/channels/web/leave").status_code == 204
+    assert list(client.cookies.jar) == []
+    assert history(client) == []
+    assert len(_rows(site, Conversation.id)) == 1
+
+
+@pytest.mark.parametrize("path", ["/channels/web", "/channels/web/leave"])
+def test_what_another_site_sends_is_refused(site: Site, visit: Callable[..., httpx.Client], path: str) -> None:
+    answer = visit(Origin="https://evil.example").post(path, json={"id": "1", "text": "x"})
+    assert answer.status_code == 403
+    assert answer.json() == {"error": "This message did not come from this page."}
+    assert "set-cookie" not in answer.headers
+    assert site.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"", 400), (b"{", 400), (b'{"id": 1}', 400), (b"x" * (LONGEST_BODY + 1), 413)]
+)
+def test_bad_bodies_are_refused_kindly(
+    site: Site, visit: Callable[..., httpx.Client], body: bytes, status: int
+) -> None:
+    answer = visit().post("/channels/web", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+    assert site.messages() == []
+
+
+def test_a_very_long_message_is_taken_and_cut_later(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    assert say(visit(), "ሰ" * 20_000).status_code == 202
+    assert len(site.messages()[0].text) == 4_000
+
+
+def test_who_writes_too_fast_is_asked_to_wait(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    answers = [say(client, "x", str(number)) for number in range(22)]
+    assert [answer.status_code for answer in answers] == [202] * 20 + [429] * 2
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+    assert "wait a moment" in answers[-1].json()["error"]
+    assert say(visit(), "another visitor is not held up").status_code == 202
+
+
+def test_the_pace_allows_again_after_a_while() -> None:
+    moment = [0.0]
+    pace = Pace(2, 60, lambda: moment[0])
+    assert [pace.wait("a"), pace.wait("a"), pace.wait("a")] == [0, 0, 60]
+    moment[0] = 59
+    assert pace.wait("a") == 1
+    moment[0] = 60.5
+    assert pace.wait("a") == 0
+
+
+def test_the_pace_forgets_old_visitors() -> None:
+    moment = [0.0]
+    pace = Pace(2, 60, lambda: moment[0])
+    for number in range(10_001):
+        pace.wait(str(number))
+    moment[0] = 100
+    pace.wait("new")
+    assert len(pace._sent) == 1
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_response_carries_the_headers_that_keep_pages_safe(visit: Callable[..., httpx.Client], path: str) -> None:
+    headers = visit().get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert "strict-transport-security" not in headers
+
+
+@pytest.mark.parametrize("path", ["/", "/privacy", "/nothing-here"])
+def test_pages_hold_no_inline_script_or_style_and_nothing_from_elsewhere(
+    visit: Callable[..., httpx.Client], path: str
+) -> None:
+    page = visit().get(path).text
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
+    for script in re.findall(r"<script[^>]*>", page):
+        assert 'type="application/json"' in script or 'src="/static/' in script
+    assert not re.search(r"""(src|href)=["'](https?:)?//""", page)
+
+
+def test_files_may_be_kept_for_ever_because_their_address_changes_with_them(
+    visit: Callable[..., httpx.Client],
+) -> None:
+    client = visit()
+    for asset in assets().values():
+        assert asset.path in client.get("/").text
+        answer = client.get(asset.path)
+        assert answer.content == asset.body
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert client.get("/static/000000000000/style.css").status_code == 404
+    assert client.get("/static/x/../../web.py").status_code == 404
+
+
+def test_the_page_is_light(visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    client.headers["Accept-Encoding"] = "gzip"
+    total = 0
+    for path in ["/?lang=am", *(asset.path for asset in assets().values())]:
+        answer = client.get(path)
+        total += (
+            len(gzip.compress(answer.content))
+            if "gzip" in answer.headers.get("content-encoding", "")
+            else len(answer.content)
+        )
+    assert total < 25_000
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "language"),
+    [
+        ("/", {}, "en"),
+        ("/", {"Accept-Language": "sw-KE,sw;q=0.9,en;q=0.8"}, "sw"),
+        ("/", {"Accept-Language": "xx, ar;q=0.3"}, "ar"),
+        ("/", {"Accept-Language": "ar", "Cookie": "dalil-language=fr"}, "fr"),
+        ("/?lang=hi", {"Accept-Language": "ar", "Cookie": "dalil-language=fr"}, "hi"),
+        ("/?lang=<script>", {"Cookie": "dalil-language=../../etc"}, "en"),
+        ("/privacy", {"Accept-Language": "am"}, "am"),
+        ("/nothing-here", {"Accept-Language": "am"}, "am"),
+    ],
+)
+def test_a_page_is_in_the_visitors_language(
+    visit: Callable[..., httpx.Client], path: str, headers: dict[str, str], language: str
+) -> None:
+    page = visit(**headers).get(path).text
+    direction = "rtl" if language == "ar" else "ltr"
+    assert f'<html lang="{language}" dir="{direction}">' in page
+
+
+def test_a_chosen_language_is_remembered(visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    client.get("/?lang=bn")
+    assert '<html lang="bn"' in client.get("/").text
+
+
+def test_the_privacy_page_says_who_and_how_long(tmp_path: Path) -> None:
+    site = Site(tmp_path, operator="Ministry of <Ideas>", retention_days=30)
+    with site.serving():
+        page = httpx.get(f"{site.url}/privacy").text
+    assert "Ministry of &lt;Ideas&gt;" in page
+    assert "30 days" in page
+    for command in ("/erase", "/export", "/stop", "/person"):
+        assert command in page
+
+
+def test_health_is_told(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    assert client.get("/healthz").status_code == 200
+    assert client.head("/healthz").status_code == 200
+    assert client.get("/readyz").json() == {"status": "ready"}
+    site.is_ready = False
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "the index is not loaded yet")
+
+
+def test_without_a_database_it_is_not_ready(site: Site, visit: Callable[..., httpx.Client], monkeypatch: Any) -> None:
+    monkeypatch.setattr(type(site.database), "ready", lambda _self: False)
+    answer = visit().get("/readyz")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "the database does not answer")
+
+
+def test_what_breaks_is_not_shown(site: Site, visit: Callable[..., httpx.Client], monkeypatch: Any) -> None:
+    def burst(_self: object, _messages: object) -> int:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(type(site.desk.intake), "receive", burst)
+    answer = say(visit(), "habari")
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "Something went wrong here. Please try again in a moment."}
+    assert "set-cookie" not in answer.headers
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing-here", 404), ("PUT", "/", 405), ("GET", "/docs", 404), ("GET", "/openapi.json", 404)],
+)
+def test_wrong_addresses_get_a_plain_page(
+    visit: Callable[..., httpx.Client], method: str, path: str, status: int
+) -> None:
+    answer = visit().request(method, path)
+    assert answer.status_code == status
+    assert answer.text.startswith("<!doctype html>")
+
+
+def test_the_server_stops_though_a_page_is_open(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    with httpx.Client(base_url=site.url, headers={"Origin": site.url}) as client, site.serving():
+        say(client, "habari")
+        reader = threading.Thread(target=lambda: events(client, 99), daemon=True)
+        reader.start()
+        until(lambda: [state for (state,) in _rows(site, Delivery.state)] == ["delivered"])
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 5
+    reader.join(5)
+    assert not reader.is_alive()
+
+
+def _rows(site: Site, column: Any) -> list[Any]:
+    with site.database.read() as session:
+        return session.query(column).all()
