@@ -60,12 +60,18 @@ def speak(code: str | None) -> Language:
 
 
 def negotiate(accept_language: str) -> Language:
-    """The first language of an Accept-Language header that we speak."""
-    for part in accept_language.split(","):
-        code = part.split(";")[0].strip().split("-")[0].lower()
-        if code in LANGUAGES:
-            return LANGUAGES[code]
-    return LANGUAGES[DEFAULT]
+    """The language that an Accept-Language header likes best among those that we speak."""
+    liked = sorted(map(_liking, accept_language.split(",")), key=lambda entry: -entry[1])
+    codes = [code for code, weight in liked if code in LANGUAGES and weight > 0]
+    return LANGUAGES[codes[0] if codes else DEFAULT]
+
+
+def _liking(part: str) -> tuple[str, float]:
+    tag, _, weight = part.replace(" ", "").lower().partition(";q=")
+    try:
+        return tag.split("-")[0], float(weight or 1)
+    except ValueError:
+        return tag.split("-")[0], 0.0
 
 
 @cache

@@ -8,8 +8,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -24,13 +25,18 @@ class Database:
         if address.drivername in {"postgresql", "postgres"}:
             address = address.set(drivername="postgresql+psycopg")
         self.embedded = address.get_backend_name() == "sqlite"
+        # Parameters hold what people wrote: they stay out of error messages, and so out of logs.
         if self.embedded:
             if address.database:
                 Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(address, connect_args={"timeout": 30, "check_same_thread": False})
+            self.engine = create_engine(
+                address, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True
+            )
             _prepare_sqlite(self.engine)
         else:
-            self.engine = create_engine(address, pool_pre_ping=True, pool_size=10, max_overflow=20)
+            self.engine = create_engine(
+                address, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True
+            )
         # SQLite has one writer: waiting our turn here is fair and cheap, polling its file lock is neither.
         self._one_writer = threading.Lock() if self.embedded else nullcontext()
 
@@ -49,13 +55,17 @@ class Database:
 
     def version(self) -> str | None:
         """The migration that the database is at; none before the first."""
-        from alembic.runtime.migration import MigrationContext
-
-        with self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+        try:
+            with self.engine.connect() as connection:
+                version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+                return version
+        except DBAPIError:  # no such table
+            return None
 
     def migrate(self) -> None:
-        """Bring the tables up to date. Does nothing (and imports little) if they are."""
+        """Bring the tables up to date. Nothing more is imported if they are: this stands before every start."""
+        if self.version() == newest_migration():
+            return
         from alembic import command
         from alembic.config import Config
 
@@ -64,7 +74,7 @@ class Database:
         with self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 # Several processes may start at once: one migrates, the others wait for it.
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7063412)")
+                connection.execute(text("SELECT pg_advisory_xact_lock(7063412)"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -78,6 +88,11 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def newest_migration() -> str:
+    """The revision that the code needs. Migrations are numbered in their order: `0001_first.py`."""
+    return max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -105,11 +105,11 @@ def after(session: Session, conversation_id: int, delivery_id: int, limit: int =
     return list(session.scalars(query.order_by(Delivery.id).limit(limit)))
 
 
-def transcript(session: Session, conversation_id: int) -> list[Message | Delivery]:
-    """All that was said in a conversation, by both sides, in order of time."""
-    said: list[Message | Delivery] = []
-    said += session.scalars(select(Message).where(Message.conversation_id == conversation_id))
-    said += session.scalars(select(Delivery).where(Delivery.conversation_id == conversation_id))
+def transcript(session: Session, conversation_id: int, limit: int = 10_000) -> list[Message | Delivery]:
+    """What was said last in a conversation, by both sides, in order of time; at most `limit` of each side."""
+    heard = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.id.desc())
+    told = select(Delivery).where(Delivery.conversation_id == conversation_id).order_by(Delivery.id.desc())
+    said: list[Message | Delivery] = [*session.scalars(heard.limit(limit)), *session.scalars(told.limit(limit))]
     return sorted(said, key=lambda m: (m.received_at if isinstance(m, Message) else m.created_at, m.id))
 
 
