@@ -237,7 +237,7 @@ def _history(desk: Desk, token: str | None) -> dict[str, object]:
     if token is not None:
         with desk.database.read() as session:
             known = _known(session, desk, token)
-            said = outbox.transcript(session, known[1].id) if known else []
+            said = outbox.transcript(session, known[1].id, HISTORY) if known else []
     ours = [each for each in said if isinstance(each, Delivery)]
     _hand_over(desk, ours)
     messages = [_side(each) if isinstance(each, Delivery) else _told(each) for each in said[-HISTORY:]]

@@ -85,9 +85,9 @@ def before_search(question: Question) -> Decision | None:
 
 def _needs_a_person(question: Question) -> bool:
     """A need that stands beside a plain wish to learn ("a course so that I find a job") is no need for a person."""
-    learning = _LEARNING & set(question.intents)
+    learning = bool(_LEARNING & set(question.intents))
     weak = set(question.needs) <= {"job", "personal-money", "partnership", "whole-of-government", "work-abroad"}
-    return not (learning and question.topics and weak)
+    return not (learning and weak)
 
 
 def after_search(question: Question, found: Found) -> Decision:

@@ -144,7 +144,7 @@ def _question(
     return Question(
         text=text,
         language=identified.code,
-        topics=_topics(wanted, offline="offline" in _of(wanted, Facet.FORMAT)),
+        topics=_topics(wanted),
         audiences=_audiences(_of(wanted, Facet.AUDIENCE), age),
         level=next(iter(_of(wanted, Facet.LEVEL)), None),
         age=age,
@@ -184,13 +184,15 @@ def _of(matches: Iterable[Match], facet: Facet) -> tuple[str, ...]:
 _GENERAL = "digital-skills"
 
 
-def _topics(matches: list[Match], *, offline: bool) -> dict[str, float]:
+def _topics(matches: list[Match]) -> dict[str, float]:
     topics: dict[str, float] = {}
     for match in matches:
         if _facet(match) is Facet.TOPIC:
             topics[match.target] = max(topics.get(match.target, 0.0), 1.0 if match.exact else _TYPO_CONFIDENCE)
-    if offline:
+    if "offline" in _of(matches, Facet.FORMAT):
         topics.setdefault("offline-learning", 0.5)
+    if not topics and "beginners" in _of(matches, Facet.LEVEL):
+        topics["computer-basics"] = 0.5  # a beginner who names no subject means the machine itself
     if _GENERAL in topics and len(topics) > 1:  # whoever names a topic says "digital" beside it
         topics[_GENERAL] = 0.3
     return topics
@@ -244,6 +246,8 @@ def _language_demands(
             demanded.append(match.target)
         else:
             spoken.append(match.target)
+    if language in spoken:  # whoever names the very language that they write in asks for it
+        demanded, spoken = [*demanded, *spoken], []
     return tuple(dict.fromkeys(demanded)), tuple(dict.fromkeys(unwanted)), tuple(dict.fromkeys(spoken))
 
 
