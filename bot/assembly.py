@@ -28,7 +28,7 @@ from store.vault import Vault
 
 if TYPE_CHECKING:
     from bot.turn import Assistant, Manners
-    from bot.web import Desk
+    from bot.web import Parts
     from retrieval.engine import Engine
 
 log = structlog.get_logger("assembly")
@@ -127,11 +127,11 @@ class Assembly:
         if empty:
             load(self.database, STARTER)
 
-    def parts_of_page(self, ready: Callable[[], bool], stopping: Signal) -> Desk:
+    def parts_of_page(self, ready: Callable[[], bool], stopping: Signal) -> Parts:
         """What the web app needs."""
-        from bot.web import Desk
+        from bot.web import Parts
 
-        return Desk(self.settings, self.database, self.vault, self.intake, self.web, self.said, ready, stopping)
+        return Parts(self.settings, self.database, self.vault, self.intake, self.web, self.said, ready, stopping)
 
 
 class Service:

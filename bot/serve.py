@@ -31,16 +31,16 @@ def run(assembly: Assembly) -> None:
         service.claim()
     except InUse as error:
         raise click.ClickException(f"another Dalil serves from {error} already; stop it first") from None
-    desk = assembly.parts_of_page(service.ready, stopping)
+    parts = assembly.parts_of_page(service.ready, stopping)
     config = uvicorn.Config(
-        create_app(desk), settings.host, settings.port, log_level="warning", access_log=False, server_header=False
+        create_app(parts), settings.host, settings.port, log_level="warning", access_log=False, server_header=False
     )
     click.echo(f"Dalil is at {settings.address}  (health: {settings.address}/readyz)")
     click.echo("The models load in the background; what is asked meanwhile is kept and answered.")
     click.echo("In another terminal: dalil tickets list · dalil doctor. Ctrl-C ends it.")
     try:
         with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
-            Server(config, desk, service.start).run()
+            Server(config, parts, service.start).run()
     finally:
         for close in bars:
             close()

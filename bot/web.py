@@ -18,13 +18,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 
 from bot.pages import assets, render
-from bot.webchat import Desk, language_of, routes
+from bot.webchat import Parts, language_of, routes
 from locales import translations
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Desk", "Server", "create_app"]
+__all__ = ["Parts", "Server", "create_app"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,26 +44,26 @@ _HEADERS = {
 _HTTPS_HEADERS = _HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
 
 
-def create_app(desk: Desk) -> FastAPI:
-    """Build the app on what `desk` holds."""
+def create_app(parts: Parts) -> FastAPI:
+    """Build the app on what `parts` holds."""
     app = FastAPI(title="Dalil", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(routes(desk))
-    _add_health(app, desk)
+    app.include_router(routes(parts))
+    _add_health(app, parts)
     _add_files(app)
     app.add_exception_handler(StarletteHTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_middleware(GZipMiddleware)  # leaves event streams alone
-    app.add_middleware(Shield, https=desk.settings.public.startswith("https:"))
+    app.add_middleware(Shield, https=parts.settings.public.startswith("https:"))
     return app
 
 
 class Server(uvicorn.Server):
     """A uvicorn server that ends the open event streams when it stops; they would hold it up otherwise."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk, started: Callable[[], None] = lambda: None) -> None:
-        """Serve `config`, an app made for `desk`; `started` is called once the page can be opened."""
+    def __init__(self, config: uvicorn.Config, parts: Parts, started: Callable[[], None] = lambda: None) -> None:
+        """Serve `config`, an app made for `parts`; `started` is called once the page can be opened."""
         super().__init__(config)
-        self._desk = desk
+        self._parts = parts
         self._started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -73,8 +73,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell the streams, then stop as usual."""
-        self._desk.stopping.set()
-        self._desk.said.set()
+        self._parts.stopping.set()
+        self._parts.said.set()
         await super().shutdown(sockets)
 
 
@@ -113,16 +113,16 @@ class Shield:
             await _error(Request(scope), 500)(scope, receive, guarded)
 
 
-def _add_health(app: FastAPI, desk: Desk) -> None:
+def _add_health(app: FastAPI, parts: Parts) -> None:
     @app.api_route("/healthz", methods=["GET", "HEAD"])
     async def alive() -> Response:
         return JSONResponse({"status": "ok"})
 
     @app.api_route("/readyz", methods=["GET", "HEAD"])
     async def ready() -> Response:
-        if not await run_in_threadpool(desk.database.ready):
+        if not await run_in_threadpool(parts.database.ready):
             return JSONResponse({"status": "not ready", "reason": "the database does not answer"}, 503)
-        if not desk.ready():
+        if not parts.ready():
             return JSONResponse({"status": "not ready", "reason": "the index is not loaded yet"}, 503)
         return JSONResponse({"status": "ready"})
 

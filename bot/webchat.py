@@ -42,7 +42,7 @@ _HEARTBEAT = 15.0
 
 
 @dataclass(frozen=True)
-class Desk:
+class Parts:
     """What the web app needs of the rest of the house."""
 
     settings: Settings
@@ -86,18 +86,18 @@ def language_of(request: Request) -> Language:
     return negotiate(request.headers.get("accept-language", ""))
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(parts: Parts) -> APIRouter:
     """Everything under `/` and `/channels/web` that a visitor's browser calls."""
     router = APIRouter()
     pace = Pace()
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def chat(request: Request) -> Response:
-        return _page(desk, request, "chat.html", words=_words(language_of(request)), longest=LONGEST_INBOUND)
+        return _page(parts, request, "chat.html", words=_words(language_of(request)), longest=LONGEST_INBOUND)
 
     @router.api_route("/privacy", methods=["GET", "HEAD"])
     def privacy(request: Request) -> Response:
-        return _page(desk, request, "privacy.html")
+        return _page(parts, request, "privacy.html")
 
     @router.post("/channels/web")
     async def receive(request: Request) -> Response:
@@ -105,7 +105,7 @@ def routes(desk: Desk) -> APIRouter:
         token = _token(request) or new_token()
         raw = _raw(request, await _body(request, _("This message is too long.")), token)
         try:
-            messages = desk.web.parse(raw)
+            messages = parts.web.parse(raw)
         except Forged:
             raise HTTPException(403, _("This message did not come from this page.")) from None
         except Malformed:
@@ -113,14 +113,14 @@ def routes(desk: Desk) -> APIRouter:
         if seconds := pace.wait(token):
             wait = _("You write very fast. Please wait a moment; your message is sent then.")
             raise HTTPException(429, wait, {"Retry-After": str(seconds)})
-        await run_in_threadpool(desk.intake.receive, messages)
+        await run_in_threadpool(parts.intake.receive, messages)
         response = JSONResponse({}, 202)
-        response.set_cookie(COOKIE, token, KEPT, secure=_secure(desk), httponly=True, samesite="strict")
+        response.set_cookie(COOKIE, token, KEPT, secure=_secure(parts), httponly=True, samesite="strict")
         return response
 
     @router.get("/channels/web/history")
     def history(request: Request) -> Response:
-        return JSONResponse(_history(desk, _token(request)))
+        return JSONResponse(_history(parts, _token(request)))
 
     @router.get("/channels/web/stream")
     async def stream(request: Request, after: str = "0") -> Response:
@@ -129,25 +129,25 @@ def routes(desk: Desk) -> APIRouter:
             return Response(status_code=204)  # tells the browser not to connect again
         last = request.headers.get("last-event-id") or after
         seen = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
-        return StreamingResponse(_events(desk, token, seen), media_type="text/event-stream")
+        return StreamingResponse(_events(parts, token, seen), media_type="text/event-stream")
 
     @router.post("/channels/web/leave")
     def leave(request: Request) -> Response:
         try:
-            desk.web.verify(_raw(request, b"", ""))
+            parts.web.verify(_raw(request, b"", ""))
         except Forged:
             _ = translations(language_of(request).code).gettext
             raise HTTPException(403, _("This message did not come from this page.")) from None
         response = Response(status_code=204)
         for cookie in (COOKIE, LANGUAGE_COOKIE):
-            response.delete_cookie(cookie, secure=_secure(desk), httponly=True, samesite="strict")
+            response.delete_cookie(cookie, secure=_secure(parts), httponly=True, samesite="strict")
         return response
 
     return router
 
 
-def _secure(desk: Desk) -> bool:
-    return desk.settings.public.startswith("https:")
+def _secure(parts: Parts) -> bool:
+    return parts.settings.public.startswith("https:")
 
 
 def _token(request: Request) -> str | None:
@@ -168,15 +168,15 @@ async def _body(request: Request, refusal: str) -> bytes:
     return body
 
 
-def _page(desk: Desk, request: Request, name: str, **values: object) -> Response:
+def _page(parts: Parts, request: Request, name: str, **values: object) -> Response:
     language = language_of(request)
     response = HTMLResponse(
-        render(name, language, settings=desk.settings, path=request.url.path, **values),
+        render(name, language, settings=parts.settings, path=request.url.path, **values),
         headers={"Content-Language": language.code, "Vary": "Accept-Language, Cookie"},
     )
     if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie(
-            LANGUAGE_COOKIE, language.code, KEPT, secure=_secure(desk), httponly=True, samesite="strict"
+            LANGUAGE_COOKIE, language.code, KEPT, secure=_secure(parts), httponly=True, samesite="strict"
         )
     return response
 
@@ -226,56 +226,56 @@ def _told(message: Message) -> dict[str, object]:
     }
 
 
-def _known(session: Session, desk: Desk, token: str) -> tuple[Contact, Conversation] | None:
-    contact = contacts.find(session, desk.vault, desk.web.name, token)
+def _known(session: Session, parts: Parts, token: str) -> tuple[Contact, Conversation] | None:
+    contact = contacts.find(session, parts.vault, parts.web.name, token)
     return (contact, contacts.conversation_of(session, contact.id)) if contact else None
 
 
-def _history(desk: Desk, token: str | None) -> dict[str, object]:
+def _history(parts: Parts, token: str | None) -> dict[str, object]:
     """What both sides said last, and the id after which the stream goes on."""
     said: list[Message | Delivery] = []
     if token is not None:
-        with desk.database.read() as session:
-            known = _known(session, desk, token)
+        with parts.database.read() as session:
+            known = _known(session, parts, token)
             said = outbox.transcript(session, known[1].id, HISTORY) if known else []
     ours = [each for each in said if isinstance(each, Delivery)]
-    _hand_over(desk, ours)
+    _hand_over(parts, ours)
     messages = [_side(each) if isinstance(each, Delivery) else _told(each) for each in said[-HISTORY:]]
     return {"messages": messages, "last": max((each.id for each in ours), default=0), "known": bool(said)}
 
 
-def _hand_over(desk: Desk, deliveries: list[Delivery]) -> None:
+def _hand_over(parts: Parts, deliveries: list[Delivery]) -> None:
     """Write down that the page has these now."""
     fresh = [each.id for each in deliveries if each.state not in {"delivered", "read"}]
     if fresh:
-        with desk.database.write() as session:
+        with parts.database.write() as session:
             for delivery_id in fresh:
                 outbox.advance(session, delivery_id, "delivered")
 
 
-def _look(desk: Desk, token: str, after: int) -> tuple[datetime | None, list[Delivery]]:
+def _look(parts: Parts, token: str, after: int) -> tuple[datetime | None, list[Delivery]]:
     """When the visitor asked to be forgotten, if they did, and what their page has not had yet."""
-    with desk.database.read() as session:
-        known = _known(session, desk, token)
+    with parts.database.read() as session:
+        known = _known(session, parts, token)
         return (known[0].erased_at, outbox.after(session, known[1].id, after)) if known else (None, [])
 
 
-async def _events(desk: Desk, token: str, after: int) -> AsyncIterator[str]:
+async def _events(parts: Parts, token: str, after: int) -> AsyncIterator[str]:
     """Server-sent events: each message of ours after the id `after`, until the server stops."""
     yield "retry: 2000\n\n"
     told: datetime | None = None
     silent_since = monotonic()
-    while not desk.stopping.count:
-        seen = desk.said.count
-        erased, deliveries = await run_in_threadpool(_look, desk, token, after)
+    while not parts.stopping.count:
+        seen = parts.said.count
+        erased, deliveries = await run_in_threadpool(_look, parts, token, after)
         if erased and deliveries and erased != told:
             told = erased
             yield "event: erased\ndata: {}\n\n"  # the page forgets too; what comes now is the last word
         for delivery in deliveries:
             after, silent_since = delivery.id, monotonic()
             yield f"id: {delivery.id}\ndata: {json.dumps(_side(delivery), ensure_ascii=False)}\n\n"
-        await run_in_threadpool(_hand_over, desk, deliveries)
+        await run_in_threadpool(_hand_over, parts, deliveries)
         if monotonic() - silent_since >= _HEARTBEAT:
             silent_since = monotonic()
             yield ": still here\n\n"
-        await desk.said.wait_async(seen, _LOOK)
+        await parts.said.wait_async(seen, _LOOK)

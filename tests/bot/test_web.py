@@ -387,7 +387,7 @@ def test_what_breaks_is_not_shown(site: Site, visit: Callable[..., httpx.Client]
     def burst(_self: object, _messages: object) -> int:
         raise RuntimeError("secret of the house")
 
-    monkeypatch.setattr(type(site.desk.intake), "receive", burst)
+    monkeypatch.setattr(type(site.parts.intake), "receive", burst)
     answer = say(visit(), "habari")
     assert answer.status_code == 500
     assert answer.json() == {"error": "Something went wrong here. Please try again in a moment."}

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from bot.intake import Intake
 from bot.settings import Settings
 from bot.signals import Signal
-from bot.web import Desk, Server, create_app
+from bot.web import Parts, Server, create_app
 from channels.web import WebChannel
 from store import outbox
 from store.database import MIGRATIONS, Database
@@ -32,10 +32,10 @@ Answer = tuple[str, str] | tuple[str, str, list[tuple[str, str]]]
 class Worker(threading.Thread):
     """Answers each message once, with what `answer` gives for it."""
 
-    def __init__(self, desk: Desk, arrived: Signal, answer: Callable[[str], list[Answer]]) -> None:
+    def __init__(self, parts: Parts, arrived: Signal, answer: Callable[[str], list[Answer]]) -> None:
         """`answer` gets the choice of a message, or its text."""
         super().__init__(daemon=True)
-        self._desk, self._arrived, self.answer = desk, arrived, answer
+        self._parts, self._arrived, self.answer = parts, arrived, answer
         self._last = 0
         self._over = threading.Event()
 
@@ -43,12 +43,12 @@ class Worker(threading.Thread):
         """Work until `stop`."""
         while not self._over.is_set():
             seen = self._arrived.count
-            with self._desk.database.write() as session:
+            with self._parts.database.write() as session:
                 for message in session.scalars(select(Message).where(Message.id > self._last).order_by(Message.id)):
                     self._last = message.id
                     for language, text, *buttons in self.answer(message.choice or message.text):
                         outbox.queue(session, message.conversation_id, language, text, buttons[0] if buttons else ())
-            self._desk.said.set()
+            self._parts.said.set()
             self._arrived.wait(seen, 0.2)
 
     def stop(self) -> None:
@@ -69,7 +69,7 @@ class Site:
         arrived = Signal()
         vault = Vault([SECRET])
         self.is_ready = True
-        self.desk = Desk(
+        self.parts = Parts(
             settings=self.settings,
             database=self.database,
             vault=vault,
@@ -78,8 +78,8 @@ class Site:
             said=Signal(),
             ready=lambda: self.is_ready,
         )
-        self.app = create_app(self.desk)
-        self.worker = Worker(self.desk, arrived, answer or (lambda text: [("en", f"You said: {text}")]))
+        self.app = create_app(self.parts)
+        self.worker = Worker(self.parts, arrived, answer or (lambda text: [("en", f"You said: {text}")]))
 
     @property
     def url(self) -> str:
@@ -93,7 +93,7 @@ class Site:
             assert conversation is not None, "nobody has written yet"
             said = outbox.queue(session, conversation, language, text, author=author).id
         if tell:
-            self.desk.said.set()
+            self.parts.said.set()
         return said
 
     def messages(self) -> list[Message]:
@@ -113,7 +113,7 @@ class Site:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Serve on a real port, and answer."""
-        server = Server(uvicorn.Config(self.app, "127.0.0.1", self.port, log_level="warning"), self.desk)
+        server = Server(uvicorn.Config(self.app, "127.0.0.1", self.port, log_level="warning"), self.parts)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         deadline = time.monotonic() + 10
