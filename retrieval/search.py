@@ -125,7 +125,7 @@ class Search:
         if not texts:
             return {}
         # The mean of the similarities is the similarity to the mean: one look into the index does for both.
-        mean = np.mean([self._embeddings.embed_query(text) for text in texts], axis=0)
+        mean = np.mean([self._embeddings.query(text) for text in texts], axis=0)
         length = float(np.linalg.norm(mean))
         nearest = self.index.nearest(mean.tolist(), NEAREST_ENTRIES)
         return {key: cosine * length for key, cosine in nearest.items()}

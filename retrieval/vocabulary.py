@@ -7,6 +7,7 @@ words of a text.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -101,8 +102,8 @@ class Patterns:
             return
         node = self._root
         for word, stars in steps:
-            node = node.child(word, stars)
-            self.lexicon.add(word)
+            node = node.child(sys.intern(word), stars)  # the same words stand in many patterns
+            self.lexicon.add(sys.intern(word))
         if target not in node.targets:
             node.targets = (*node.targets, target)
         if len(steps) == 1 and not steps[0][1] & _ANY_BEFORE and len(steps[0][0]) >= SHORTEST_TYPO:
