@@ -42,7 +42,7 @@ class Concept:
 
 @cache
 def concepts() -> dict[str, Concept]:
-    """All concepts by id. Raises `TypeError` for a field that there is not (of a gloss without quotation marks, say)."""
+    """All concepts by id. Raises `TypeError` for a field that there is not (a gloss wants quotation marks)."""
     return {
         key: Concept(key, **{**entry, "facet": Facet(entry["facet"])})
         for key, entry in read(FOLDER / "concepts.yaml").items()
