@@ -182,10 +182,14 @@ class Service:
     def _think(self) -> None:
         """Load retrieval, then take turns; what comes in meanwhile waits in the inbox."""
         from bot.worker import Worker
+        from retrieval.understanding import warm_up
 
         assembly = self._assembly
+        reading = threading.Thread(target=warm_up, name="warm-up", daemon=True)
+        reading.start()
         while not self._load() and not self._stopping.wait(FOLLOW_EVERY):
             log.warning("index.retry")
+        reading.join()
         worker = Worker(assembly.database, assembly.assistant, assembly.arrived, assembly.said)
         self._stop_worker = worker.stop
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import log
 
 from retrieval.concepts import concepts, wider
@@ -24,7 +24,7 @@ class Shelf:
         self.bm25 = Bm25({key: _text(record) for key, record in self.records.items()})
         self.by_topic: dict[str, set[str]] = defaultdict(set)
         self.by_audience: dict[str, set[str]] = defaultdict(set)
-        self._names = Patterns("")
+        self._names = Patterns("", _names(self.records.values()))
         for record in self.records.values():
             for topic in record.topics:
                 for concept in wider(topic):
@@ -32,9 +32,6 @@ class Shelf:
             for audience in record.audiences:
                 for concept in (audience,) if audience == "everyone" else wider(audience):
                     self.by_audience[concept].add(record.id)
-            for name in (record.name, *record.names.values(), *record.also_known_as):
-                if len(name) > _LONGEST_COMMON_NAME or name.isupper():
-                    self._names.add(name, record.id)
 
     def rarity(self, concept: str) -> float:
         """How much a topic says: 1 for one that few records have, less for a common one."""
@@ -45,6 +42,13 @@ class Shelf:
         """Records whose name stands in `text`, as long as it is not just a word of the domain."""
         found = longest(self._names.find(words(text)))
         return tuple(dict.fromkeys(match.target for match in found))
+
+
+def _names(records: Iterable[Record]) -> Iterator[tuple[str, str]]:
+    for record in records:
+        for name in (record.name, *record.names.values(), *record.also_known_as):
+            if len(name) > _LONGEST_COMMON_NAME or name.isupper():
+                yield name, record.id
 
 
 def _text(record: Record) -> str:

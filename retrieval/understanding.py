@@ -45,6 +45,11 @@ def understand(text: str, known: str | None = None) -> Question:
     return _question(text, identified, found, matches, places, named, covered, _lexicon(active))
 
 
+def warm_up() -> None:
+    """Load what reading takes: vocabularies, places, the identifiers of languages."""
+    understand("hello")
+
+
 @lru_cache(maxsize=256)
 def _function_words(active: tuple[str, ...]) -> frozenset[str]:
     return frozenset().union(*(vocabulary(language).function_words for language in active))

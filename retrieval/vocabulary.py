@@ -8,9 +8,10 @@ words of a text.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -71,6 +72,11 @@ class _Node:
             setattr(self, name, table)
         return table.setdefault(word, _Node())
 
+    @property
+    def tables(self) -> Iterator[dict[str, _Node]]:
+        """The tables, an empty one for each that was not made."""
+        return (table or {} for table in (self.exact, self.suffix, self.prefix, self.infix))
+
     def children(self, word: str) -> Iterator[_Node]:
         """The nodes whose word `word` is."""
         for reading in readings(word):
@@ -84,23 +90,40 @@ class _Node:
             yield from (node for stem, node in self.infix.items() if stem in word)
 
 
+_Key = tuple[tuple[str, ...], int, tuple[tuple[tuple[str, int], ...], ...]]
+
+
+def _share(node: _Node, known: dict[_Key, _Node]) -> _Node:
+    """`node`, or one that is known and matches just the same: endings repeat, and so most nodes can be one."""
+    if node.gap:
+        node.gap = _share(node.gap, known)
+    for table in node.tables:
+        for word, child in table.items():
+            table[word] = _share(child, known)
+    tables = tuple(tuple((word, id(child)) for word, child in table.items()) for table in node.tables)
+    return known.setdefault((node.targets, id(node.gap), tables), node)
+
+
 class Patterns:
     """A set of patterns and what they stand for."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, entries: Iterable[tuple[str, str]]) -> None:
+        """`entries`: patterns, each with its target."""
         self.language = language
-        self._root = _Node()
         self.spellings: set[str] = set()
         """Single words that are matched as they are: what a typo may have been meant for."""
         self.lexicon: set[str] = set()
         """Every word that stands in a pattern: it exists, so it is no typo."""
+        root = _Node()
+        for pattern, target in entries:
+            self._add(root, pattern, target)
+        self._root = _share(root, {})
 
-    def add(self, pattern: str, target: str) -> None:
-        """Let `pattern` stand for `target`."""
+    def _add(self, root: _Node, pattern: str, target: str) -> None:
         steps = list(_steps(pattern))
         if not steps:
             return
-        node = self._root
+        node = root
         for word, stars in steps:
             node = node.child(sys.intern(word), stars)  # the same words stand in many patterns
             self.lexicon.add(sys.intern(word))
@@ -187,28 +210,32 @@ def vocabulary(language: str) -> Words:
 
     entry = read(FOLDER / f"{language}.yaml")
     function_words = frozenset(w for p in entry["concepts"].get("function-words", ()) for w in words(p))
-    found = Patterns(language)
+    frames = (_frame(pattern) for pattern in entry["concepts"].get("in-language", ()))
+    locale = Locale.parse(language)
+    return Words(
+        concepts=Patterns(language, _concepts(entry)),
+        languages=Patterns(language, _named(entry, "languages", locale.languages, function_words)),
+        places=Patterns(language, _named(entry, "places", locale.territories, function_words)),
+        function_words=function_words,
+        in_language=tuple(frame for frame in frames if frame.before or frame.after or frame.written_on),
+    )
+
+
+def _concepts(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for concept, patterns in entry["concepts"].items():
         if concepts()[concept].facet is not Facet.SIGNAL or concept in {"not", "person-phrase"}:
-            for pattern in patterns:
-                found.add(pattern, concept)
-    named, placed = Patterns(language), Patterns(language)
-    locale = Locale.parse(language)
-    for code, name in locale.languages.items():
-        if len(code) == 2 and normalise(name) not in function_words:
-            named.add(name, code)
-    for code, patterns in entry.get("languages", {}).items():
-        for pattern in patterns:
-            named.add(pattern, code)
-    for code in countries():
-        if code in locale.territories and normalise(locale.territories[code]) not in function_words:
-            placed.add(locale.territories[code], code)
-    for code, patterns in entry.get("places", {}).items():
-        for pattern in patterns:
-            placed.add(pattern, code)
-    frames = (_frame(pattern) for pattern in entry["concepts"].get("in-language", ()))
-    in_language = tuple(frame for frame in frames if frame.before or frame.after or frame.written_on)
-    return Words(found, named, placed, function_words, in_language)
+            yield from ((pattern, concept) for pattern in patterns)
+
+
+def _named(
+    entry: dict[str, Any], section: str, names: Mapping[str, str], taken: frozenset[str]
+) -> Iterator[tuple[str, str]]:
+    """Names from CLDR, unless they are everyday words, and those of our file."""
+    for code, name in names.items():
+        if len(code) == 2 and (section == "languages" or code in countries()) and normalise(name) not in taken:
+            yield name, code
+    for code, patterns in entry.get(section, {}).items():
+        yield from ((pattern, code) for pattern in patterns)
 
 
 _LONGEST_TOWN = 4

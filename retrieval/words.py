@@ -16,6 +16,7 @@ _FOLDED = str.maketrans(
 )
 _INDIC_SIGNS = re.compile("[\u0900-\u0903\u093a-\u094f\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u09e2\u09e3]")
 
+_FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
 _MARKED_WORD = re.compile("[\u3400-\u9fff\uf900-\ufaff]|(?:[^\\W_\u3400-\u9fff\uf900-\ufaff]|[\U00010900-\U00010dff])+")
 
 # French writes small words onto the next one; elsewhere an apostrophe is part of the word (ma'aikata, don't).
@@ -27,9 +28,11 @@ _AMHARIC_PREFIXES = ("ስለ", "እንደ", "ከየ", "በየ", "ለየ", "እ�
 
 def normalise(text: str) -> str:
     """Lower case, no accents or vowel marks, one letter where several stand for the same."""
+    if text.isascii():
+        return text.lower().replace("`", "'")
     text = unicodedata.normalize("NFKD", text).casefold()
     text = unicodedata.normalize("NFC", _DROPPED.sub("", text)).translate(_FOLDED)
-    return "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in text)
+    return _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
 
 
 def words(text: str) -> list[str]:
@@ -39,9 +42,10 @@ def words(text: str) -> list[str]:
 
 def _split(text: str) -> list[str]:
     # \w does not take in the vowel signs of Indic scripts: stand-ins keep a word in one piece.
-    marked = _INDIC_SIGNS.sub(lambda sign: chr(0x10000 + ord(sign[0])), text) if _INDIC_SIGNS.search(text) else text
-    found = _MARKED_WORD.findall(marked)
-    return [_unmark(word) for word in found]
+    if text.isascii() or not _INDIC_SIGNS.search(text):
+        return _MARKED_WORD.findall(text)
+    marked = _INDIC_SIGNS.sub(lambda sign: chr(0x10000 + ord(sign[0])), text)
+    return [_unmark(word) for word in _MARKED_WORD.findall(marked)]
 
 
 def _unmark(word: str) -> str:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-import resource
+import secrets
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-QUESTIONS = [
-    "free course to learn python in Nairobi",
-    "formation gratuite en cybersécurité à Dakar",
-    "curso gratis de marketing digital en Lima",
-    "Nataka kujifunza kompyuta bure",
-    "دورة مجانية في الذكاء الاصطناعي",
-    "我想免费学编程",
-    "मुझे मुफ्त कंप्यूटर कोर्स चाहिए",
-    "online training on spectrum management for regulators",
-    "how can I sell my crafts on the internet?",
-    "AI for public servants, with certificate",
-]
+FOLDER = Path(__file__).parent / "questions"
+SHORT = 60
+"""Characters of the questions that a turn is measured with."""
+ADDRESS = "http://127.0.0.1:8917"
+
+
+def questions() -> list[str]:
+    """All written questions, each different: nothing is answered out of a cache."""
+    lines = [line for path in sorted(FOLDER.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line)["text"] for line in lines]
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -35,53 +36,101 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def turns() -> None:
-    """A turn from the kept message to the committed reply, on one core."""
+    """A turn from the message that came in to the committed reply, on one core."""
     os.sched_setaffinity(0, {0})
     from bot.console import Talk, throw_away
     from bot.logs import set_up
     from bot.settings import Settings
 
     set_up(quiet=True)
+    short = [text for text in questions() if len(text) <= SHORT]
     start = time.perf_counter()
     with throw_away(Settings()) as assembly:
         print(f"index of the starter catalogue, models loaded: {time.perf_counter() - start:.1f} s")
-        talk = Talk(assembly, "bench")
-        for question in QUESTIONS:
-            talk.say(question)
-        taken = []
-        for round_ in range(20):
-            for question in QUESTIONS:
-                talk = Talk(assembly, f"bench-{round_}-{len(taken)}")
-                taken.append(timed(lambda talk=talk, question=question: talk.say(question)))  # type: ignore[misc]
-    taken.sort()
-    median, p95 = statistics.median(taken) * 1000, taken[int(len(taken) * 0.95)] * 1000
-    print(
-        f"turn, first contact, question in → reply committed: median {median:.1f} ms, p95 {p95:.1f} ms, n {len(taken)}"
-    )
-    print(f"memory at its highest: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        for text in questions():
+            if len(text) > SHORT:  # others than those that are measured
+                Talk(assembly, secrets.token_hex(8)).say(text)
+        for kind, before in (("first contact", []), ("later", ["hello"])):
+            taken = []
+            for text in short:
+                talk = Talk(assembly, secrets.token_hex(8))
+                for earlier in before:
+                    talk.say(earlier)
+                asked = f"{text}{' ' if before else ''}?"  # the encoder has not seen this one yet
+                taken.append(timed(lambda talk=talk, asked=asked: talk.say(asked)) * 1000)  # type: ignore[misc]
+            report(f"turn, {kind}, up to {SHORT} characters, message in → reply committed", taken)
 
 
-def start() -> None:
-    """From the command to the page, and to the first answer."""
+def report(name: str, taken: list[float]) -> None:
+    """Median and 95th percentile of some milliseconds."""
+    p95 = sorted(taken)[int(len(taken) * 0.95)]
+    print(f"{name}: median {statistics.median(taken):.1f} ms, p95 {p95:.1f} ms, n {len(taken)}")
+
+
+@contextmanager
+def served(home: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A serving process of its own."""
+    environment = {**os.environ, "DALIL_HOME": home, "DALIL_PORT": ADDRESS.rpartition(":")[2]}
+    command = [str(Path(sys.executable).with_name("dalil")), "serve"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def get(path: str, cookie: str = "") -> bytes:
+    """Ask until there is an answer."""
+    request = urllib.request.Request(ADDRESS + path, headers={"Cookie": f"dalil={cookie}"})
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=5) as response:
+                return bytes(response.read())
+        except OSError:
+            time.sleep(0.02)
+
+
+def post(text: str, cookie: str) -> None:
+    """Send a message as the page does."""
+    body = json.dumps({"id": secrets.token_hex(8), "text": text}).encode()
+    headers = {"Cookie": f"dalil={cookie}", "Content-Type": "application/json", "Origin": ADDRESS}
+    urllib.request.urlopen(urllib.request.Request(f"{ADDRESS}/channels/web", body, headers), timeout=5).close()
+
+
+def answered(cookie: str, messages: int) -> None:
+    """Wait until so many messages of both sides are there."""
+    while len(json.loads(get("/channels/web/history", cookie))["messages"]) < messages:
+        time.sleep(0.05)
+
+
+def memory(pid: int) -> dict[str, int]:
+    """Resident memory of a process, now and at its highest, in MB (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(":", 1) for line in status)
+    return {name: int(fields[name].split()[0]) // 1024 for name in ("VmRSS", "VmHWM")}
+
+
+def starts() -> None:
+    """From the command to the page and to the answer of a question asked at once; memory after many questions."""
     with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "DALIL_HOME": home, "DALIL_PORT": "8917"}
         for name in ("fresh", "again"):
             began = time.perf_counter()
-            dalil = str(Path(sys.executable).with_name("dalil"))
-            process = subprocess.Popen([dalil, "serve"], env=environment, stdout=-3, stderr=-3)
-            for path in ("/", "/readyz"):
-                while True:
-                    try:
-                        urllib.request.urlopen(f"http://127.0.0.1:8917{path}", timeout=5)
-                        break
-                    except OSError:
-                        time.sleep(0.02)
-                print(f"start ({name}): {path} after {time.perf_counter() - began:.1f} s")
-            process.terminate()
-            process.wait()
+            with served(home) as process:
+                get("/")
+                print(f"start ({name}): the page after {time.perf_counter() - began:.1f} s")
+                cookie = secrets.token_urlsafe(32)
+                post(questions()[0], cookie)
+                answered(cookie, 3)
+                print(f"start ({name}): a question asked at once is answered after {time.perf_counter() - began:.1f} s")
+                for text in questions():
+                    post(text, cookie := secrets.token_urlsafe(32))
+                answered(cookie, 3)
+                used = memory(process.pid)
+                print(f"memory ({name}, {len(questions())} questions): {used['VmRSS']} MB, peak {used['VmHWM']} MB")
 
 
 if __name__ == "__main__":
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    start()
+    starts()
     turns()
