@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv6Network, ip_address
 from time import monotonic
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -34,6 +35,12 @@ KEPT = 180 * 24 * 3600
 HISTORY = 50
 """Messages shown when the page is opened again."""
 
+MOST_OF_VISITOR = 20
+"""Messages a minute of one visitor."""
+
+MOST_OF_NETWORK = 600
+"""Messages a minute of one network address: a school or a whole town may stand behind it, a flood must not."""
+
 _LOOK = 2.0
 """Seconds between looks at the outbox, for what other processes put there."""
 
@@ -61,7 +68,7 @@ class Parts:
 class Pace:
     """Lets each visitor send at most `most` messages in `seconds`."""
 
-    def __init__(self, most: int = 20, seconds: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, most: int, seconds: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
         """`clock` gives seconds."""
         self._most, self._seconds, self._clock = most, seconds, clock
         self._sent: dict[str, list[float]] = {}
@@ -89,7 +96,7 @@ def language_of(request: Request) -> Language:
 def routes(parts: Parts) -> APIRouter:
     """Everything under `/` and `/channels/web` that a visitor's browser calls."""
     router = APIRouter()
-    pace = Pace()
+    pace, pace_of_network = Pace(MOST_OF_VISITOR), Pace(MOST_OF_NETWORK)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def chat(request: Request) -> Response:
@@ -110,7 +117,7 @@ def routes(parts: Parts) -> APIRouter:
             raise HTTPException(403, _("This message did not come from this page.")) from None
         except Malformed:
             raise HTTPException(400, _("This message could not be read.")) from None
-        if seconds := pace.wait(token):
+        if seconds := max(pace.wait(token), pace_of_network.wait(_network(request))):
             wait = _("You write very fast. Please wait a moment; your message is sent then.")
             raise HTTPException(429, wait, {"Retry-After": str(seconds)})
         await run_in_threadpool(parts.intake.receive, messages)
@@ -153,6 +160,16 @@ def _secure(parts: Parts) -> bool:
 def _token(request: Request) -> str | None:
     token = request.cookies.get(COOKIE, "")
     return token if is_token(token) else None
+
+
+def _network(request: Request) -> str:
+    """Where a request comes from: an IPv4 address, or the 64 bits of an IPv6 address that name a network."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return host if address.version == 4 else str(IPv6Network((host, 64), strict=False))
 
 
 def _raw(request: Request, body: bytes, token: str) -> contract.Request:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bot import webchat
 from bot.pages import assets
 from bot.webchat import Pace
 from channels.web import COOKIE, LONGEST_BODY
@@ -257,6 +258,21 @@ def test_who_writes_too_fast_is_asked_to_wait(site: Site, visit: Callable[..., h
     assert 0 < int(answers[-1].headers["retry-after"]) <= 60
     assert "wait a moment" in answers[-1].json()["error"]
     assert say(visit(), "another visitor is not held up").status_code == 202
+
+
+def test_one_network_cannot_flood_the_desk_with_ever_new_visitors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webchat, "MOST_OF_NETWORK", 3)
+    site = Site(tmp_path)
+    with site.serving():
+        codes = [
+            httpx.post(
+                f"{site.url}/channels/web", json={"id": str(number), "text": "hi"}, headers={"Origin": site.url}
+            ).status_code
+            for number in range(5)
+        ]
+    assert codes == [202, 202, 202, 429, 429]
 
 
 def test_the_pace_allows_again_after_a_while() -> None:
