@@ -8,8 +8,8 @@ from math import log
 
 from retrieval.concepts import concepts, wider
 from retrieval.lexical import Bm25
+from retrieval.patterns import Patterns, longest
 from retrieval.records import Record
-from retrieval.vocabulary import Patterns, longest
 from retrieval.words import words
 
 _LONGEST_COMMON_NAME = 3

@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from retrieval.concepts import Facet, concepts
 from retrieval.language import Identified, identify
+from retrieval.patterns import Match, longest
 from retrieval.question import Question
-from retrieval.vocabulary import Match, languages, longest, towns, vocabulary
+from retrieval.vocabulary import languages, towns, vocabulary
 from retrieval.words import is_han, normalise, words
 
 LONGEST_QUESTION = 500
@@ -42,7 +43,7 @@ def understand(text: str, known: str | None = None) -> Question:
     typos = _typos(found, active, covered, known_words)
     matches = sorted((*matches, *typos), key=lambda m: m.start)
     covered |= {i for match in typos for i in range(match.start, match.end)}
-    return _question(text, identified, found, matches, places, named, covered, _lexicon(active))
+    return _question(text, identified, found, matches, places, named, covered, active)
 
 
 def warm_up() -> None:
@@ -55,10 +56,9 @@ def _function_words(active: tuple[str, ...]) -> frozenset[str]:
     return frozenset().union(*(vocabulary(language).function_words for language in active))
 
 
-@lru_cache(maxsize=64)
-def _lexicon(active: tuple[str, ...]) -> frozenset[str]:
-    """Every word that one of the vocabularies knows, whatever it means."""
-    return _function_words(active).union(*(vocabulary(language).concepts.lexicon for language in active))
+def _exists(word: str, active: tuple[str, ...]) -> bool:
+    """Whether one of the vocabularies knows a word, whatever it means."""
+    return any(word in (entry := vocabulary(code)).function_words or word in entry.concepts.lexicon for code in active)
 
 
 def _active(identified: Identified, known: str | None) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def _question(
     places: list[Match],
     named: list[Match],
     covered: set[int],
-    known_words: frozenset[str],
+    active: tuple[str, ...],
 ) -> Question:
     refused = {
         id(m)
@@ -176,7 +176,7 @@ def _question(
         unknown=tuple(
             w
             for i, w in enumerate(found)
-            if i not in covered and w not in known_words and not w.isdigit() and (len(w) > 2 or is_han(w))
+            if i not in covered and not w.isdigit() and (len(w) > 2 or is_han(w)) and not _exists(w, active)
         ),
         length=len(found),
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.vocabulary import Patterns, longest
+from retrieval.patterns import Patterns, longest
 from retrieval.words import words
 
 
