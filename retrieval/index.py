@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KEPT_BUILDS = 3
 """Builds that stay for a rollback."""
-_BATCH = 500
+_BATCH = 128
 _SELF_QUERIES = 200
 _SAME = 0.01
 """Cosine distance below which two vectors are taken for the same text."""

@@ -58,6 +58,6 @@ def vectors(session: Session, model: str, digests: Sequence[str]) -> dict[str, b
 
 
 def keep_vectors(session: Session, model: str, made: dict[str, bytes]) -> None:
-    """Remember vectors."""
-    for digest, values in made.items():
-        session.merge(Vector(model=model, digest=digest, values=values))
+    """Remember vectors, but for those that another build has brought in meanwhile."""
+    there = vectors(session, model, list(made))
+    session.add_all(Vector(model=model, digest=d, values=values) for d, values in made.items() if d not in there)

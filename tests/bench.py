@@ -69,8 +69,8 @@ def report(name: str, taken: list[float]) -> None:
 
 @contextmanager
 def served(home: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A serving process of its own."""
-    environment = {**os.environ, "DALIL_HOME": home, "DALIL_PORT": ADDRESS.rpartition(":")[2]}
+    """A serving process of its own, started as `make run` does."""
+    environment = {**os.environ, "DALIL_HOME": home, "DALIL_PORT": ADDRESS.rpartition(":")[2], "MALLOC_ARENA_MAX": "2"}
     command = [str(Path(sys.executable).with_name("dalil")), "serve"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -100,7 +100,10 @@ def post(text: str, cookie: str) -> None:
 
 def answered(cookie: str, messages: int) -> None:
     """Wait until so many messages of both sides are there."""
+    patience = time.monotonic() + 60
     while len(json.loads(get("/channels/web/history", cookie))["messages"]) < messages:
+        if time.monotonic() > patience:
+            raise SystemExit("no answer after a minute")
         time.sleep(0.05)
 
 
