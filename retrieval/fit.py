@@ -85,9 +85,13 @@ def before_search(question: Question) -> Decision | None:
 
 def _needs_a_person(question: Question) -> bool:
     """A need that stands beside a plain wish to learn ("a course so that I find a job") is no need for a person."""
-    learning = bool(_LEARNING & set(question.intents))
-    weak = set(question.needs) <= {"job", "personal-money", "partnership", "whole-of-government", "work-abroad"}
-    return not (learning and weak)
+    learning = _LEARNING & set(question.intents)
+    weak = {"job", "personal-money", "partnership", "whole-of-government", "work-abroad"}
+    if learning - {"course"} and question.topics:
+        weak |= {
+            "complaint"
+        }  # a course that teaches how to deal with complaints; one that is complained of is just named
+    return not (learning and set(question.needs) <= weak)
 
 
 def after_search(question: Question, found: Found) -> Decision:

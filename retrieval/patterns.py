@@ -85,8 +85,8 @@ class Patterns:
 
     def spelled_like(self, word: str) -> str | None:
         """The known word that `word` is most likely a typo of."""
-        if len(word) < SHORTEST_TYPO or is_han(word) or word in self.lexicon:
-            return None
+        if len(word) < SHORTEST_TYPO or is_han(word) or any(word[:end] in self.lexicon for end in (None, -1, -2)):
+            return None  # too short to tell, or a word that exists, perhaps with an ending
         tolerance = 1 if len(word) < 10 else 2
         best = process.extractOne(word, self.spellings, scorer=OSA.distance, score_cutoff=tolerance)
         return best[0] if best and best[0][0] == word[0] else None

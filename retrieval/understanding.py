@@ -39,6 +39,8 @@ def understand(text: str, known: str | None = None) -> Question:
     known_words = _function_words(active)
     places = _places(found, active, matches, known_words, identified.code)
     named = _languages(found, active, matches)
+    # Whoever just names English speaks of a language, not of learning it.
+    matches = [m for m in matches if m.target != "english-language" or not any(_inside(m, n) for n in named)]
     covered |= {i for match in (*places, *named) for i in range(match.start, match.end)}
     typos = _typos(found, active, covered, known_words)
     matches = sorted((*matches, *typos), key=lambda m: m.start)
@@ -111,7 +113,11 @@ def _places(
 def _languages(found: list[str], active: tuple[str, ...], matches: list[Match]) -> list[Match]:
     taken = [m for m in matches if _facet(m) is Facet.TOPIC]
     named = longest(m for language in active for m in vocabulary(language).languages.find(found))
-    return [m for m in named if not any(t.start <= m.start and m.end <= t.end for t in taken)]
+    return [m for m in named if not any(_inside(m, t) and t.length > m.length for t in taken)]
+
+
+def _inside(inner: Match, outer: Match) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
 
 
 def _typos(found: list[str], active: tuple[str, ...], covered: set[int], known_words: frozenset[str]) -> list[Match]:
@@ -221,20 +227,17 @@ def _age(text: str) -> int | None:
 
 def _negated(match: Match, matches: list[Match], language: str) -> bool:
     """Whether a "not" stands just before (or, where the verb comes last, just after) the words of `match`."""
-    for other in matches:
-        if (
-            (
-                other.target == "not"
-                and (other.end > match.start or match.start - other.end <= 1)
-                and other.start < match.start
-            )
-            and other.end <= match.start
-            and match.start - other.end <= 1
-        ):
-            return True
-        if other.target == "not" and language in _VERB_LAST and 0 <= other.start - match.end <= 1:
-            return True
-    return False
+    before, after = _negations(match, matches)
+    return before or (after and language in _VERB_LAST)
+
+
+def _negations(match: Match, matches: list[Match]) -> tuple[bool, bool]:
+    """Whether a "not" stands before and after the words of `match`, with at most one word in between."""
+    others = [other for other in matches if other.target == "not"]
+    return (
+        any(0 <= match.start - other.end <= 1 for other in others),
+        any(0 <= other.start - match.end <= 1 for other in others),
+    )
 
 
 def _language_demands(
@@ -245,14 +248,17 @@ def _language_demands(
     unwanted: list[str] = []
     spoken: list[str] = []
     for match in named:
-        if _negated(match, matches, language):
+        before, after = _negations(match, matches)
+        if before or (after and language in _VERB_LAST):
             unwanted.append(match.target)
-        elif _asked_for(found, match):
+        elif _asked_for(found, match) and not after:  # "English is no problem" asks for nothing
             demanded.append(match.target)
         else:
             spoken.append(match.target)
-    if language in spoken:  # whoever names the very language that they write in asks for it
-        demanded, spoken = [*demanded, *spoken], []
+    if language in spoken and not demanded:  # whoever names the very language that they write in asks for it
+        demanded, spoken = [language], [code for code in spoken if code != language]
+    if unwanted and not demanded and language not in unwanted:  # "not in English" wants one's own
+        demanded = [language]
     return tuple(dict.fromkeys(demanded)), tuple(dict.fromkeys(unwanted)), tuple(dict.fromkeys(spoken))
 
 

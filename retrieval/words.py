@@ -22,6 +22,9 @@ _MARKED_WORD = re.compile("[\u3400-\u9fff\uf900-\ufaff]|(?:[^\\W_\u3400-\u9fff\u
 # French writes small words onto the next one; elsewhere an apostrophe is part of the word (ma'aikata, don't).
 _ELISION = re.compile(r"\b(l|d|j|c|n|s|m|t|qu|jusqu|lorsqu|puisqu)'(?=\w)")
 
+_NAMED_SYMBOLS = (("c++", " cpp "), ("c#", " csharp "), (".net", " dotnet "))
+_DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
+
 _ARABIC_PROCLITICS = ("وبال", "وال", "بال", "كال", "فال", "لل", "ال", "و", "ف", "ب", "ل", "ك")
 _AMHARIC_PREFIXES = ("ስለ", "እንደ", "ከየ", "በየ", "ለየ", "እየ", "የ", "በ", "ለ", "ከ")
 
@@ -37,7 +40,10 @@ def normalise(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of `text`, normalised. A Chinese character is a word of its own."""
-    return _split(_ELISION.sub(r"\1 ", normalise(text)).replace("'", ""))
+    plain = _ELISION.sub(r"\1 ", normalise(text)).replace("'", "")
+    for symbol, word in _NAMED_SYMBOLS:
+        plain = plain.replace(symbol, word)
+    return _split(_DRAWN_OUT.sub(r"\1", plain))
 
 
 def _split(text: str) -> list[str]:
