@@ -125,6 +125,7 @@ class Assistant:
             outcome = self._reply(text, known)
         if not known.welcomed and not known.stopped:
             self._welcome(outcome)
+        outcome.context["offered"] = [[b.title, b.payload] for message in outcome.messages for b in message.buttons]
         outcome.context["seconds"] = round(time.monotonic() - started, 4)
         return outcome
 
@@ -344,7 +345,7 @@ class Assistant:
 
 def _command(heard: Sequence[Heard], known: Known) -> Control | None:
     """The command among the messages: any “stop” counts, of the others the last."""
-    commands = [control(message.text, message.choice, known.language) for message in heard]
+    commands = [control(message.text, message.choice or _typed(message, known), known.language) for message in heard]
     stop = next((command for command in commands if command and command.name == "stop"), None)
     if stop or not commands:
         return stop
@@ -352,6 +353,12 @@ def _command(heard: Sequence[Heard], known: Known) -> Control | None:
     asked = known.context.get("asked") == "language" and (last is None or last.name == "number")
     named = language_named(heard[-1].text) if asked else None
     return Control("language", named) if named else last
+
+
+def _typed(message: Heard, known: Known) -> str | None:
+    """The button whose words somebody typed instead of tapping it."""
+    said = words(message.text)
+    return next((payload for title, payload in known.context.get("offered", []) if words(title) == said), None)
 
 
 def _command_inside(question: Question) -> Control | None:

@@ -28,6 +28,7 @@ _PRIVATE = frozenset(
     {"youth", "students", "jobseekers", "smes", "parents", "children", "older-persons", "rural", "refugees"}
 )
 _ONLINE = frozenset({"online-self-paced", "online-instructor-led", "blended", "toolkit", "directory"})
+_WITHOUT_INTERNET = frozenset({"offline", "in-person", "blended", "toolkit", "advisory"})
 _PRESENT = frozenset({"in-person", "blended", "advisory"})
 
 
@@ -102,6 +103,8 @@ def _has_format(record: Record, question: Question) -> bool:
     if record.modality is None:
         return True
     modes = set(record.modality)
+    if "offline" in question.formats and not modes & _WITHOUT_INTERNET:
+        return False
     wants_online = "online" in question.formats or "in-person" in question.not_formats
     wants_present = "in-person" in question.formats or "online" in question.not_formats
     if wants_online and wants_present and "in-person" not in question.not_formats:

@@ -48,6 +48,8 @@ _OF_SCRIPT = {
 _LATIN = tuple("en fr es pt sw ha so yo id tr vi de it nl pl ro rw zu xh tl ms uz az ca cs sv".split())
 _WEIGHT_OF_FUNCTION_WORDS = 4.0
 _WEIGHT_OF_CLD2 = 1.0
+_LONG = 5
+"""Words from which a text can be expected to have function words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,10 @@ def identify(text: str, known: str | None = None) -> Identified:
         if script == "latin" or code in allowed:
             scores[code] += _WEIGHT_OF_FUNCTION_WORDS * hit / max(3, len(found))
     for code, probability in _langid(text, allowed).items():
-        scores[code] += probability
+        scores[code] += probability * _trust(code, hits, found)
     for code, share in _cld2(text).items():
         if code in allowed:
-            scores[code] += _WEIGHT_OF_CLD2 * share
+            scores[code] += _WEIGHT_OF_CLD2 * share * _trust(code, hits, found)
     if len(allowed) == 1:
         scores[allowed[0]] += 1.0
     if known in scores or (known and (script == "latin" or known in allowed)):
@@ -89,6 +91,11 @@ def identify(text: str, known: str | None = None) -> Identified:
     second, rest = ranked[1] if len(ranked) > 1 else (None, 0.0)
     confidence = 1.0 if len(allowed) == 1 else 1 / (1 + exp(-3 * (lead - rest)))
     return Identified(best, confidence, second)
+
+
+def _trust(code: str, hits: dict[str, float], found: list[str]) -> float:
+    """How far to believe that a text is in a language: little, if it is long and has none of its small words."""
+    return 0.3 if len(found) >= _LONG and code in languages() and not hits.get(code) else 1.0
 
 
 def _script(text: str) -> str | None:

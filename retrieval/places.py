@@ -91,6 +91,17 @@ def spoken_in(language: str) -> frozenset[str]:
 
 
 @cache
+def official_languages(country: str) -> frozenset[str]:
+    """The languages of a country's schools and offices: official ones, and those of at least a fifth of its people."""
+    spoken = get_global("territory_languages").get(country, {})
+    return frozenset(
+        code.split("_")[0]
+        for code, entry in spoken.items()
+        if entry["official_status"] or entry["population_percent"] >= 20
+    )
+
+
+@cache
 def cities() -> dict[str, str]:
     """Normalised names of towns → country. From GeoNames (CC BY 4.0); see `ingest.cities`."""
     lines = CITIES.read_text(encoding="utf-8").splitlines()

@@ -12,7 +12,7 @@ from retrieval.embeddings import KNOWS, SentenceEmbeddings
 from retrieval.filters import OFFICIALS, WOMEN, YOUNG, barrier, local, proven
 from retrieval.index import OpenIndex
 from retrieval.lexical import stems
-from retrieval.places import covers
+from retrieval.places import covers, official_languages
 from retrieval.question import Question
 from retrieval.records import Record, Status
 from retrieval.shelf import Shelf
@@ -32,6 +32,7 @@ WEIGHTS = {
     "abroad": -0.6,
     "language": 0.2,
     "other_language": -0.1,
+    "foreign_language": -0.7,
     "free": 0.08,
     "certificate": 0.06,
     "format": 0.08,
@@ -205,9 +206,7 @@ def _people(record: Record, question: Question) -> dict[str, float]:
 
 def _terms(record: Record, question: Question) -> dict[str, float]:
     features: dict[str, float] = {}
-    spoken = {*question.taught_in, *question.speaks} or {question.language}
-    if record.languages is not None:
-        features["language" if spoken & set(record.languages) else "other_language"] = 1.0
+    features |= _language(record, question)
     if record.cost is not None:
         features["free"] = 1.0 if record.cost[0] in {"free", "sponsored"} else 0.4 if record.cost[0] != "paid" else 0.0
     if question.certificate:
@@ -219,6 +218,16 @@ def _terms(record: Record, question: Question) -> dict[str, float]:
     trust = {"high": 1.0, "medium": 0.5}.get(record.confidence, 0.0)
     features["trust"] = trust - (1.0 if record.status is Status.UNKNOWN else 0.0)
     return features
+
+
+def _language(record: Record, question: Question) -> dict[str, float]:
+    if record.languages is None:
+        return {}
+    offered = set(record.languages)
+    if offered & ({*question.taught_in, *question.speaks} or {question.language}):
+        return {"language": 1.0}
+    read = {"en", question.language}.union(*(official_languages(country) for country in question.countries))
+    return {"other_language" if offered & read else "foreign_language": 1.0}
 
 
 def _format(record: Record, question: Question) -> float:

@@ -77,12 +77,14 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
         for m in vocabulary(language).concepts.find(found)
         if language == own or not _just_a_word(found, m, known_words)
     }
-    framing = [m for m in matches if _facet(m) in _FRAMES]
+    # A "not" counts wherever it stands, also inside "does not fit", which might be the answer to results.
+    framing = [m for m in matches if _facet(m) in _FRAMES and m.target != "not"]
+    nots = longest(m for m in matches if m.target == "not")
     naming = [m for m in matches if _facet(m) not in _FRAMES]
     kept = longest(naming)
     return kept + [
         m
-        for m in longest(framing)
+        for m in (*longest(framing), *nots)
         if not any(k.start <= m.start and m.end <= k.end and k.length > m.length for k in kept)
     ]
 
@@ -247,8 +249,8 @@ def _language_demands(
     demanded: list[str] = []
     unwanted: list[str] = []
     spoken: list[str] = []
-    for match in named:
-        before, after = _negations(match, matches)
+    negations = [_negations(match, matches) for match in named]
+    for match, (before, after) in zip(named, _shared(named, negations), strict=True):
         if before or (after and language in _VERB_LAST):
             unwanted.append(match.target)
         elif _asked_for(found, match) and not after:  # "English is no problem" asks for nothing
@@ -260,6 +262,18 @@ def _language_demands(
     if unwanted and not demanded and language not in unwanted:  # "not in English" wants one's own
         demanded = [language]
     return tuple(dict.fromkeys(demanded)), tuple(dict.fromkeys(unwanted)), tuple(dict.fromkeys(spoken))
+
+
+def _shared(named: list[Match], negations: list[tuple[bool, bool]]) -> list[tuple[bool, bool]]:
+    """Negations, carried over to languages that stand beside each other ("neither English nor French")."""
+    carried = list(negations)
+    for i in range(1, len(named)):
+        if named[i].start - named[i - 1].end <= 1:
+            carried[i] = (carried[i][0] or carried[i - 1][0], carried[i][1])
+    for i in range(len(named) - 2, -1, -1):
+        if named[i + 1].start - named[i].end <= 1:
+            carried[i] = (carried[i][0], carried[i][1] or carried[i + 1][1])
+    return carried
 
 
 def _asked_for(found: list[str], match: Match) -> bool:

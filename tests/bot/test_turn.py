@@ -50,6 +50,12 @@ def test_at_first_contact_a_person_is_told_who_runs_this_and_how_to_stop(assista
     assert answer.text.startswith("These 3")
 
 
+def test_the_words_of_a_button_may_be_typed(person: Person) -> None:
+    offered = person.says("/erase").messages[0].buttons[0]
+
+    assert person.says(offered.title.upper()).erase
+
+
 def test_an_answer_is_one_short_message_with_links(person: Person) -> None:
     outcome = person.says("I want a free course on digital marketing in English")
 
