@@ -1,7 +1,7 @@
 """Which language a chat message is written in, also when it is short, mixed or written in other letters.
 
-Three voices are added up: the function words of our own vocabularies (they also know romanised Hindi, Bengali,
-Arabic and Amharic, which defeat the other two), py3langid and pycld2. The script decides who may stand for election.
+Three voices are added up: the words of our own vocabularies (they also know romanised Hindi, Bengali, Arabic and
+Amharic, which defeat the other two), py3langid and pycld2. The script decides who may stand for election.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import exp
 from typing import Any
 
@@ -46,8 +46,9 @@ _OF_SCRIPT = {
     "tamil": ("ta",),
 }
 _LATIN = tuple("en fr es pt sw ha so yo id tr vi de it nl pl ro rw zu xh tl ms uz az ca cs sv".split())
-_WEIGHT_OF_FUNCTION_WORDS = 4.0
+_WEIGHT_OF_VOTES = 4.0
 _WEIGHT_OF_CLD2 = 1.0
+_WEIGHT_OF_DOMAIN = 0.4
 _LONG = 5
 """Words from which a text can be expected to have function words."""
 
@@ -70,16 +71,16 @@ def identify(text: str, known: str | None = None) -> Identified:
         return Identified(known or "en", 0.0)
     allowed = _OF_SCRIPT.get(script) or _LATIN
     scores: defaultdict[str, float] = defaultdict(float)
-    hits = _function_words(found)
-    for code, hit in hits.items():
-        # Function words are lists of one's own script or romanised, so they may go beyond the script's languages.
+    votes = _own_votes(found)
+    for code, vote in votes.items():
+        # Vocabularies hold romanised words too, so they may go beyond the languages of a script.
         if script == "latin" or code in allowed:
-            scores[code] += _WEIGHT_OF_FUNCTION_WORDS * hit / max(3, len(found))
+            scores[code] += _WEIGHT_OF_VOTES * vote / max(3, len(found))
     for code, probability in _langid(text, allowed).items():
-        scores[code] += probability * _trust(code, hits, found)
+        scores[code] += probability * _trust(code, votes, found)
     for code, share in _cld2(text).items():
         if code in allowed:
-            scores[code] += _WEIGHT_OF_CLD2 * share * _trust(code, hits, found)
+            scores[code] += _WEIGHT_OF_CLD2 * share * _trust(code, votes, found)
     if len(allowed) == 1:
         scores[allowed[0]] += 1.0
     if known in scores or (known and (script == "latin" or known in allowed)):
@@ -93,9 +94,14 @@ def identify(text: str, known: str | None = None) -> Identified:
     return Identified(best, confidence, second)
 
 
-def _trust(code: str, hits: dict[str, float], found: list[str]) -> float:
-    """How far to believe that a text is in a language: little, if it is long and has none of its small words."""
-    return 0.3 if len(found) >= _LONG and code in languages() and not hits.get(code) else 1.0
+def _trust(code: str, votes: dict[str, float], found: list[str]) -> float:
+    """How far to believe the identifiers: little, if a long text has more words of another vocabulary by far.
+
+    They take romanised Hindi or Bengali, which nobody taught them, for English.
+    """
+    if len(found) < _LONG or code not in languages():
+        return 1.0
+    return 0.3 if votes.get(code, 0.0) < max(votes.values(), default=0.0) / 2 or not votes.get(code) else 1.0
 
 
 def _script(text: str) -> str | None:
@@ -108,6 +114,7 @@ def _script(text: str) -> str | None:
 
 @cache
 def _owners() -> dict[str, tuple[str, ...]]:
+    """Function word → the languages that have it."""
     owners: dict[str, list[str]] = {}
     for language in languages():
         for word in vocabulary(language).function_words:
@@ -115,13 +122,24 @@ def _owners() -> dict[str, tuple[str, ...]]:
     return {word: tuple(codes) for word, codes in owners.items()}
 
 
-def _function_words(found: list[str]) -> dict[str, float]:
-    hits: defaultdict[str, float] = defaultdict(float)
+def _own_votes(found: list[str]) -> dict[str, float]:
+    """What our vocabularies say: a vote a function word, less a word of the domain, shared by whoever has it."""
+    votes: defaultdict[str, float] = defaultdict(float)
     for word in found:
-        codes = _owners().get(word, ())
+        codes, weight = _owners().get(word, ()), 1.0
+        if not codes and not word.isdigit():
+            codes, weight = _knowing(word), _WEIGHT_OF_DOMAIN
         for code in codes:
-            hits[code] += 1 / len(codes)
-    return hits
+            votes[code] += weight / len(codes)
+    return votes
+
+
+@lru_cache(maxsize=4096)
+def _knowing(word: str) -> tuple[str, ...]:
+    """The languages in whose vocabulary a word of the domain stands; none for English words: everybody borrows them."""
+    if word in vocabulary("en").concepts.lexicon:
+        return ()
+    return tuple(code for code in languages() if word in vocabulary(code).concepts.lexicon)
 
 
 @cache
