@@ -27,7 +27,8 @@ from store.database import Database
 from store.vault import Vault
 
 if TYPE_CHECKING:
-    from bot.turn import Assistant, Manners
+    from bot.outcome import Manners
+    from bot.turn import Assistant
     from bot.web import Parts
     from retrieval.engine import Engine
 
@@ -95,7 +96,7 @@ class Assembly:
     @property
     def manners(self) -> Manners:
         """What people are told that the operator has set."""
-        from bot.turn import Manners
+        from bot.outcome import Manners
 
         settings = self.settings
         privacy = f"{settings.public}/privacy"

@@ -18,10 +18,11 @@ _NUMBER = re.compile(r"^\W*(\d{1,2})\W*$")
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A command, and what it is about (a number, a language, an answer)."""
+    """A command, what it is about (a number, a language, an answer), and the words it was given in."""
 
     name: str
     value: str = ""
+    text: str = ""
 
 
 def control(text: str, choice: str | None, known: str | None) -> Control | None:

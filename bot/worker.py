@@ -8,10 +8,11 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import export, forget
 from bot.replies import Replies
 from bot.signals import Signal
-from bot.turn import Assistant, Heard, Known, Outcome, TicketRequest
+from bot.turn import Assistant
 from channels.contract import Kind, Outgoing
 from retrieval.engine import Action, Cause
 from store import inbox, outbox, tickets

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from bot.outcome import Heard, Known, Manners, Outcome
 from bot.replies import LONGEST_REPLY
-from bot.turn import Assistant, Heard, Known, Manners, Outcome
+from bot.turn import Assistant
 from channels.contract import Kind
 from retrieval.engine import Engine
 from retrieval.fit import Action, Cause
@@ -48,6 +49,25 @@ def test_at_first_contact_a_person_is_told_who_runs_this_and_how_to_stop(assista
     assert "/stop" in welcome.text
     assert outcome.action is Action.ANSWER
     assert answer.text.startswith("These 3")
+
+
+def test_a_question_and_a_command_that_waited_together_are_both_answered(assistant: Assistant) -> None:
+    heard = [Heard(Kind.TEXT, "free python course"), Heard(Kind.TEXT, "/me"), Heard(Kind.TEXT, "2")]
+
+    outcome = assistant.take(heard, Known())
+
+    answer, me, details = (message.text for message in outcome.messages)
+    assert "Python" in answer
+    assert "what I know about you" in me
+    assert "Who can join" in details
+
+
+def test_a_stop_among_other_messages_is_heeded_at_once(assistant: Assistant) -> None:
+    outcome = assistant.take([Heard(Kind.TEXT, "free python course"), Heard(Kind.TEXT, "/stop")], Known())
+
+    assert outcome.action is Action.STOP
+    assert outcome.remember["stopped"]
+    assert len(outcome.messages) == 1
 
 
 def test_the_words_of_a_button_may_be_typed(person: Person) -> None:

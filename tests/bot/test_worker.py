@@ -9,8 +9,9 @@ from sqlalchemy import select
 from bot.delivery import Sender
 from bot.escalation import Escalation, NoTicket
 from bot.intake import Intake
+from bot.outcome import Heard, Known, Manners, Outcome
 from bot.signals import Signal
-from bot.turn import Assistant, Heard, Known, Manners, Outcome
+from bot.turn import Assistant
 from bot.worker import PATIENCE, Worker
 from channels.console import ConsoleChannel
 from channels.contract import Inbound, Kind

@@ -1,0 +1,148 @@
+"""What each command does: stop, erase, export, more, a number, /language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.answers import Answers
+from bot.cards import Cards
+from bot.controls import Control
+from bot.outcome import Known, Outcome
+from bot.replies import Replies
+from locales import LANGUAGES
+from retrieval.concepts import concepts
+from retrieval.engine import Action, Cause, Unavailable
+from retrieval.question import Question
+from retrieval.understanding import understand
+
+
+class Commands:
+    """Obeys commands."""
+
+    def __init__(self, answers: Answers, reply: Callable[[str, Known], Outcome]) -> None:
+        """`reply` answers a text as if the person had written it."""
+        self._answers = answers
+        self._reply = reply
+
+    def obey(self, command: Control, text: str, known: Known) -> Outcome:
+        """Do what a command says. `text`: what was written, if anything was."""
+        language = known.language or understand(text).language
+        language = language if language in LANGUAGES else "en"
+        handlers = {
+            "stop": self._stop,
+            "start": self._start,
+            "erase": self._erase,
+            "export": self._export,
+            "me": self._me,
+            "help": self._help,
+            "language": self._language,
+            "person": self._person,
+            "new": self._new,
+            "more": self._more,
+            "none": self._none,
+            "none-of-these": self._none,
+            "number": self._number,
+            "example": self._example,
+            "topic": self._topic,
+            "yes": self._yes,
+            "no": self._no,
+        }
+        if known.stopped and command.name not in {"start", "erase", "export", "me", "stop"}:
+            return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
+        handler = handlers.get(command.name, self._help)
+        return handler(command, text, language, known)
+
+    def _stop(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        return Outcome(Action.STOP, language, [Replies(language).stopped()], remember={"stopped": True})
+
+    def _start(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        replies = Replies(language)
+        message = replies.restarted() if known.stopped else replies.greeting()
+        return Outcome(Action.SMALLTALK, language, [message], remember={"stopped": False})
+
+    def _erase(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        replies = Replies(language)
+        if command.value == "yes":
+            return Outcome(Action.ERASE, language, [replies.erased()], erase=True)
+        if command.value == "no":
+            return Outcome(Action.SMALLTALK, language, [replies.kept()], context=known.settled())
+        return Outcome(Action.ERASE, language, [replies.erase_ask()], context={**known.context, "asked": "erase"})
+
+    def _export(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        return Outcome(Action.SMALLTALK, language, context=known.context, export=True)
+
+    def _me(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        audience = concepts()[known.audience].gloss if known.audience in concepts() else None
+        days = self._answers.manners.retention_days
+        message = Replies(language).me(language, known.country, audience, known.tickets, days)
+        return Outcome(Action.SMALLTALK, language, [message], context=known.context)
+
+    def _help(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        return Outcome(Action.SMALLTALK, language, [Replies(language).help()], context=known.context)
+
+    def _language(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        if command.value in LANGUAGES:
+            remember = {"language": command.value, "language_chosen": True}
+            message = Replies(command.value).language_set()
+            return Outcome(Action.SMALLTALK, command.value, [message], context=known.settled(), remember=remember)
+        context = {**known.context, "asked": "language"}
+        return Outcome(Action.SMALLTALK, language, [Replies(language).choose_language()], context=context)
+
+    def _person(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        return self._answers.hand_over(Cause.PERSON, known.question(), text, language, known)
+
+    def _new(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        return Outcome(Action.SMALLTALK, language, [Replies(language).fresh()])
+
+    def _more(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        question, shown = known.question(), list(known.context.get("shown", []))
+        if not shown:
+            return Outcome(Action.CLARIFY, language, [Replies(language).which()], context=known.context)
+        try:
+            verdict = self._answers.engine.judge(question, skip=shown)
+        except Unavailable:
+            return self._answers.hand_over(Cause.FAILURE, question, text, language, known)
+        if verdict.decision.action is not Action.ANSWER:
+            return Outcome(Action.ANSWER, language, [Replies(language).no_more()], context=known.context)
+        return self._answers.answer(verdict, question, language, shown)
+
+    def _none(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        return self._answers.hand_over(Cause.NOTHING_FITS, known.question(), text, language, known)
+
+    def _number(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        last = known.context.get("last", [])
+        number = int(command.value)
+        record = self._answers.engine.record(last[number - 1]) if 1 <= number <= len(last) else None
+        if record is None:
+            return Outcome(Action.CLARIFY, language, [Replies(language).no_number()], context=known.context)
+        from retrieval.search import reasons
+
+        message = Cards(Replies(language)).details(record, reasons(record, known.question()))
+        return Outcome(Action.ANSWER, language, [message], shown=(record.id,), context=known.context)
+
+    def _example(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        examples = Replies(language).examples()
+        number = int(command.value) if command.value.isdigit() else 0
+        if not 1 <= number <= len(examples):
+            return self._help(command, text, language, known)
+        return self._reply(examples[number - 1], replace(known, language=language))
+
+    def _topic(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        if command.value not in concepts():
+            return self._help(command, text, language, known)
+        before = known.question() if known.context.get("asked") == "topic" else Question(language=language)
+        question = replace(before, language=language, topics={command.value: 1.0})
+        return self._answers.look_up(question, text, language, known)
+
+    def _yes(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        if known.context.get("asked") == "erase":
+            return self._erase(Control("erase", "yes"), text, language, known)
+        return self._help(command, text, language, known)
+
+    def _no(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        if known.context.get("asked") == "erase":
+            return self._erase(Control("erase", "no"), text, language, known)
+        if known.context.get("last"):
+            return self._none(command, text, language, known)
+        return Outcome(Action.SMALLTALK, language, [Replies(language).goodbye()], context=known.context)
