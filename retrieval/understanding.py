@@ -39,8 +39,7 @@ def understand(text: str, known: str | None = None) -> Question:
     known_words = _function_words(active)
     places = _places(found, active, matches, known_words, identified.code)
     named = _languages(found, active, matches)
-    # Whoever just names English speaks of a language, not of learning it.
-    matches = [m for m in matches if m.target != "english-language" or not any(_inside(m, n) for n in named)]
+    matches = [m for m in matches if m.target != "english-language" or not _just_named(found, m, named)]
     covered |= {i for match in (*places, *named) for i in range(match.start, match.end)}
     typos = _typos(found, active, covered, known_words)
     matches = sorted((*matches, *typos), key=lambda m: m.start)
@@ -118,6 +117,13 @@ def _languages(found: list[str], active: tuple[str, ...], matches: list[Match]) 
     return [m for m in named if not any(_inside(m, t) and t.length > m.length for t in taken)]
 
 
+def _just_named(found: list[str], topic: Match, named: list[Match]) -> bool:
+    """Whether English is spoken of as a language, not as what is to be learnt: alone, or in one word with "in"."""
+    return any(
+        _inside(topic, language) or (_inside(language, topic) and _written_on(found, language)) for language in named
+    )
+
+
 def _inside(inner: Match, outer: Match) -> bool:
     return outer.start <= inner.start and inner.end <= outer.end
 
@@ -146,10 +152,12 @@ def _question(
     covered: set[int],
     active: tuple[str, ...],
 ) -> Question:
+    terms = [m for m in matches if _facet(m) in {Facet.FORMAT, Facet.COST, Facet.CERTIFICATE}]
+    negations = _negations(terms, matches, identified.code)
     refused = {
         id(m)
-        for m in matches
-        if _facet(m) in {Facet.FORMAT, Facet.COST, Facet.CERTIFICATE} and _negated(m, matches, identified.code)
+        for m, (before, after) in zip(terms, negations, strict=True)
+        if before or (after and identified.code in _VERB_LAST)
     }
     wanted = [m for m in matches if id(m) not in refused]
     demanded, unwanted, spoken = _language_demands(found, named, matches, identified.code)
@@ -227,19 +235,19 @@ def _age(text: str) -> int | None:
     return age if 6 <= age <= 99 else None
 
 
-def _negated(match: Match, matches: list[Match], language: str) -> bool:
-    """Whether a "not" stands just before (or, where the verb comes last, just after) the words of `match`."""
-    before, after = _negations(match, matches)
-    return before or (after and language in _VERB_LAST)
+def _negations(named: list[Match], matches: list[Match], language: str) -> list[tuple[bool, bool]]:
+    """For each of `named`, in the order of the text: whether a "not" stands before it, and after it.
 
-
-def _negations(match: Match, matches: list[Match]) -> tuple[bool, bool]:
-    """Whether a "not" stands before and after the words of `match`, with at most one word in between."""
-    others = [other for other in matches if other.target == "not"]
-    return (
-        any(0 <= match.start - other.end <= 1 for other in others),
-        any(0 <= other.start - match.end <= 1 for other in others),
-    )
+    At most one word may stand in between. A "not" between two belongs to the one behind it, or, where the verb comes
+    last, to the one before it.
+    """
+    nots = [match for match in matches if match.target == "not"]
+    before = [{n for n in nots if 0 <= match.start - n.end <= 1} for match in named]
+    after = [{n for n in nots if 0 <= n.start - match.end <= 1} for match in named]
+    taken = set().union(*(after if language in _VERB_LAST else before))
+    if language in _VERB_LAST:
+        return [(bool(b - taken), bool(a)) for b, a in zip(before, after, strict=True)]
+    return [(bool(b), bool(a - taken)) for b, a in zip(before, after, strict=True)]
 
 
 def _language_demands(
@@ -249,7 +257,7 @@ def _language_demands(
     demanded: list[str] = []
     unwanted: list[str] = []
     spoken: list[str] = []
-    negations = [_negations(match, matches) for match in named]
+    negations = _negations(named, matches, language)
     for match, (before, after) in zip(named, _shared(named, negations), strict=True):
         if before or (after and language in _VERB_LAST):
             unwanted.append(match.target)
@@ -278,14 +286,18 @@ def _shared(named: list[Match], negations: list[tuple[bool, bool]]) -> list[tupl
 
 def _asked_for(found: list[str], match: Match) -> bool:
     """Whether the words around a language's name turn it into a demand ("in {}", "{} में", "بال{}")."""
+    if _written_on(found, match):
+        return True
     for language in languages():
         for frame in vocabulary(language).in_language:
-            if frame.written_on:
-                if match.length == 1 and language == match.language and found[match.start].startswith(frame.written_on):
-                    return True
-                continue
             before = tuple(found[max(0, match.start - len(frame.before)) : match.start])
             after = tuple(found[match.end : match.end + len(frame.after)])
-            if before == frame.before and after == frame.after:
+            if not frame.written_on and before == frame.before and after == frame.after:
                 return True
     return False
+
+
+def _written_on(found: list[str], match: Match) -> bool:
+    """Whether an "in" is written onto a language's name, as in Arabic and Amharic."""
+    frames = vocabulary(match.language).in_language
+    return match.length == 1 and any(f.written_on and found[match.start].startswith(f.written_on) for f in frames)
