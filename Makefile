@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # MALLOC_ARENA_MAX: glibc otherwise keeps a heap for every thread, some 20 MB that nothing uses.
 
-.PHONY: run test install check translations bench evaluate lock messages cities clean
+.PHONY: run test install check bench evaluate lock messages cities clean
 
 run: .venv/installed
 	MALLOC_ARENA_MAX=2 $(BIN)/dalil serve
@@ -19,6 +19,7 @@ check: .venv/developing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m locales.messages check
 
 evaluate: .venv/installed
 	$(BIN)/dalil evaluate $(FILE)
@@ -49,6 +50,3 @@ cities: .venv/developing
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-
-translations: .venv/developing # says which sentences a language lacks
-	$(BIN)/python -m locales.messages check
