@@ -81,6 +81,9 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
     nots = longest(m for m in matches if m.target == "not")
     naming = [m for m in matches if _facet(m) not in _FRAMES]
     kept = longest(naming)
+    # "Free computer course": the words belong to the course; nobody asks for a free computer.
+    topics = [m for m in kept if _facet(m) is Facet.TOPIC]
+    framing = [m for m in framing if _facet(m) is not Facet.NEED or not any(_crosses(m, t) for t in topics)]
     return kept + [
         m
         for m in (*longest(framing), *nots)
@@ -122,6 +125,12 @@ def _just_named(found: list[str], topic: Match, named: list[Match]) -> bool:
     return any(
         _inside(topic, language) or (_inside(language, topic) and _written_on(found, language)) for language in named
     )
+
+
+def _crosses(one: Match, other: Match) -> bool:
+    """Whether two matches share words, and each has some of its own."""
+    share = one.start < other.end and other.start < one.end
+    return share and not _inside(one, other) and not _inside(other, one)
 
 
 def _inside(inner: Match, outer: Match) -> bool:
