@@ -26,6 +26,8 @@ class Question:
     speaks: tuple[str, ...] = ()
     """Languages mentioned without a demand."""
     free: bool = False
+    scholarship: bool = False
+    """Asks for one that pays: a scholarship, a fellowship, a host who covers the costs."""
     certificate: bool = False
     formats: tuple[str, ...] = ()
     not_formats: tuple[str, ...] = ()
@@ -49,7 +51,13 @@ class Question:
     def constrains(self) -> bool:
         """Whether it says anything that narrows a search down without a topic of its own."""
         return bool(
-            self.free or self.certificate or self.formats or self.not_formats or self.taught_in or self.countries
+            self.free
+            or self.scholarship
+            or self.certificate
+            or self.formats
+            or self.not_formats
+            or self.taught_in
+            or self.countries
         )
 
     @property
@@ -70,6 +78,7 @@ class Question:
             level=by.level or self.level,
             age=by.age or self.age,
             free=by.free or self.free,
+            scholarship=by.scholarship or self.scholarship,
             certificate=by.certificate or self.certificate,
             formats=tuple(f for f in dict.fromkeys((*self.formats, *by.formats)) if f not in by.not_formats),
             not_formats=tuple(f for f in dict.fromkeys((*self.not_formats, *by.not_formats)) if f not in by.formats),

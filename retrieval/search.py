@@ -34,6 +34,7 @@ WEIGHTS = {
     "other_language": -0.1,
     "foreign_language": -0.7,
     "free": 0.08,
+    "scholarship": 0.4,
     "certificate": 0.06,
     "format": 0.08,
     "unproven": -0.15,
@@ -209,6 +210,8 @@ def _terms(record: Record, question: Question) -> dict[str, float]:
     features |= _language(record, question)
     if record.cost is not None:
         features["free"] = 1.0 if record.cost[0] in {"free", "sponsored"} else 0.4 if record.cost[0] != "paid" else 0.0
+    if question.scholarship:
+        features["scholarship"] = float(bool({"sponsored", "scholarships"} & set(record.cost or ())))
     if question.certificate:
         features["certificate"] = {"yes": 1.0, "some": 0.5, "paid": -0.5}.get(record.certificate or "", 0.0)
     features["format"] = _format(record, question)

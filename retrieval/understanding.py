@@ -81,9 +81,7 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
     nots = longest(m for m in matches if m.target == "not")
     naming = [m for m in matches if _facet(m) not in _FRAMES]
     kept = longest(naming)
-    # "Free computer course": the words belong to the course; nobody asks for a free computer.
-    topics = [m for m in kept if _facet(m) is Facet.TOPIC]
-    framing = [m for m in framing if _facet(m) is not Facet.NEED or not any(_crosses(m, t) for t in topics)]
+    framing = [m for m in framing if _facet(m) is not Facet.NEED or not _is_of_a_course(m, kept, framing)]
     return kept + [
         m
         for m in (*longest(framing), *nots)
@@ -125,6 +123,14 @@ def _just_named(found: list[str], topic: Match, named: list[Match]) -> bool:
     return any(
         _inside(topic, language) or (_inside(language, topic) and _written_on(found, language)) for language in named
     )
+
+
+def _is_of_a_course(need: Match, naming: list[Match], framing: list[Match]) -> bool:
+    """Whether the words of a need belong to a course: "free computer course" asks for no computer."""
+    if any(_facet(m) is Facet.TOPIC and _crosses(need, m) for m in naming):
+        return True
+    courses = [m for m in framing if m.target == "course"]
+    return need.target == "equipment" and any(0 <= max(c.start - need.end, need.start - c.end) <= 1 for c in courses)
 
 
 def _crosses(one: Match, other: Match) -> bool:
@@ -183,6 +189,7 @@ def _question(
         not_taught_in=unwanted,
         speaks=spoken,
         free="free" in _of(wanted, Facet.COST) and "paid-ok" not in _of(wanted, Facet.COST),
+        scholarship="scholarship" in _of(wanted, Facet.COST),
         certificate="certificate" in _of(wanted, Facet.CERTIFICATE),
         formats=_of(wanted, Facet.FORMAT),
         not_formats=tuple(dict.fromkeys(m.target for m in matches if id(m) in refused and _facet(m) is Facet.FORMAT)),
