@@ -5,6 +5,7 @@ A word of a pattern may begin or end with `*` (any beginning, any ending); `...`
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from retrieval.words import is_han, readings, words
+from retrieval.words import WORD, is_han, plain, readings, whole
 
 SHORTEST_TYPO = 6
 """Letters of a word below which another spelling is another word."""
 
 _GAP = "..."
+_STEP = re.compile(rf"\.\.\.|\*?(?:{WORD})\*?")
 _LONGEST_GAP = 4
 
 
@@ -49,12 +51,12 @@ class Patterns:
         self.lexicon: set[str] = set()
         """Every word that stands in a pattern: it exists, so it is no typo."""
         groups: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for pattern, target in entries:
-            if steps := list(_steps(pattern)):
-                groups[steps[0]][f"{' '.join(steps[1:])}\t{target}"] = None
-                self.lexicon.update(step.strip("*") for step in steps if step != _GAP)
-                if len(steps) == 1 and not steps[0].startswith("*") and len(steps[0].strip("*")) >= SHORTEST_TYPO:
-                    self.spellings.add(steps[0].strip("*"))
+        for steps, target in _steps(list(entries)):
+            first, _, rest = steps.partition(" ")
+            groups[first][f"{rest}\t{target}"] = None
+            self.lexicon.update(step.strip("*") for step in steps.split(" ") if step != _GAP)
+            if not rest and not first.startswith("*") and len(first.strip("*")) >= SHORTEST_TYPO:
+                self.spellings.add(first.strip("*"))
         # First word → a line for each pattern: its other words, what it stands for. A language has 10,000 and more of
         # them, so they are kept as text; as objects they would take five times the memory.
         self._groups = {first: "\n".join(lines) for first, lines in groups.items()}
@@ -117,17 +119,13 @@ def _ends(steps: str, text: list[str], at: int) -> Iterator[int]:
         yield from _ends(rest, text, at + 1)
 
 
-def _steps(pattern: str) -> Iterator[str]:
-    """The words of a pattern, normalised, with their stars."""
-    for part in pattern.split():
-        if part == _GAP:
-            yield _GAP
-            continue
-        inner = words(part.strip("*"))
-        for number, word in enumerate(inner):
-            before = "*" if part.startswith("*") and number == 0 else ""
-            after = "*" if part.endswith("*") and number == len(inner) - 1 else ""
-            yield f"{before}{word}{after}"
+def _steps(entries: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The words of each pattern, normalised, with their stars, and its target. All at once takes half the time."""
+    text = plain("\n".join(pattern for pattern, _ in entries))
+    rows = "\n".join(" ".join(_STEP.findall(line)) for line in text.split("\n"))
+    for steps, (_, target) in zip(whole(rows).split("\n"), entries, strict=True):
+        if steps:
+            yield steps, target
 
 
 def longest(matches: Iterable[Match]) -> list[Match]:

@@ -14,10 +14,17 @@ _FOLDED = str.maketrans(
     "أإآٱىةؤئکیہھگٹڈڑںےɓɗƙƴıøłđħœæßʼ’`´ʹʻ‘ሐሑሒሓሔሕሖኀኁኂኃኄኅኆሠሡሢሣሤሥሦዐዑዒዓዔዕዖፀፁፂፃፄፅፆ",
     "اااايهويكيههگٹڈڑنيbdkyioldhoas'''''''ሀሁሂሀሄህሆሀሁሂሀሄህሆሰሱሲሳሴስሶአኡኢአኤእኦጸጹጺጻጼጽጾ",
 )
-_INDIC_SIGNS = re.compile("[\u0900-\u0903\u093a-\u094f\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u09e2\u09e3]")
+# \w does not take in the vowel signs of Indic scripts: stand-ins keep a word in one piece.
+_INDIC_SIGNS = [
+    *range(0x900, 0x904), *range(0x93A, 0x950), 0x962, 0x963, *range(0x981, 0x984), *range(0x9BC, 0x9CE), 0x9E2, 0x9E3
+]  # fmt: skip
+_MARK = {sign: chr(0x10000 + sign) for sign in _INDIC_SIGNS}
+_UNMARK = {0x10000 + sign: chr(sign) for sign in _INDIC_SIGNS}
 
+WORD = "[\u3400-\u9fff\uf900-\ufaff]|(?:[^\\W_\u3400-\u9fff\uf900-\ufaff]|[\U00010900-\U00010dff])+"
+"""A word, or a Chinese character, in `plain` text."""
+_WORD = re.compile(WORD)
 _FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
-_MARKED_WORD = re.compile("[\u3400-\u9fff\uf900-\ufaff]|(?:[^\\W_\u3400-\u9fff\uf900-\ufaff]|[\U00010900-\U00010dff])+")
 
 # French writes small words onto the next one; elsewhere an apostrophe is part of the word (ma'aikata, don't).
 _ELISION = re.compile(r"\b(l|d|j|c|n|s|m|t|qu|jusqu|lorsqu|puisqu)'(?=\w)")
@@ -40,22 +47,22 @@ def normalise(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of `text`, normalised. A Chinese character is a word of its own."""
-    plain = _ELISION.sub(r"\1 ", normalise(text)).replace("'", "")
+    found: list[str] = _WORD.findall(plain(text))
+    return found if text.isascii() else [whole(word) for word in found]
+
+
+def plain(text: str) -> str:
+    """Normalised text that `WORD` cuts into words; `whole` undoes what it needs for that."""
+    text = _ELISION.sub(r"\1 ", normalise(text)).replace("'", "")
     for symbol, word in _NAMED_SYMBOLS:
-        plain = plain.replace(symbol, word)
-    return _split(_DRAWN_OUT.sub(r"\1", plain))
+        text = text.replace(symbol, word)
+    text = _DRAWN_OUT.sub(r"\1", text)
+    return text if text.isascii() else text.translate(_MARK)
 
 
-def _split(text: str) -> list[str]:
-    # \w does not take in the vowel signs of Indic scripts: stand-ins keep a word in one piece.
-    if text.isascii() or not _INDIC_SIGNS.search(text):
-        return _MARKED_WORD.findall(text)
-    marked = _INDIC_SIGNS.sub(lambda sign: chr(0x10000 + ord(sign[0])), text)
-    return [_unmark(word) for word in _MARKED_WORD.findall(marked)]
-
-
-def _unmark(word: str) -> str:
-    return "".join(chr(ord(c) - 0x10000) if 0x10900 <= ord(c) <= 0x10DFF else c for c in word)
+def whole(text: str) -> str:
+    """Words of `plain` text as they are compared."""
+    return text.translate(_UNMARK)
 
 
 @lru_cache(maxsize=4096)
