@@ -179,4 +179,4 @@ class Cards:
         """When a person or a source last confirmed it."""
         if record.checked is None:
             return self._("not yet checked")
-        return self._("checked on {date}").format(date=self._replies.date(record.checked))
+        return self._("checked on {date}").format(date=self._replies.day(record.checked))

@@ -73,9 +73,8 @@ class Commands:
         return Outcome(Action.SMALLTALK, language, context=known.context, export=True)
 
     def _me(self, command: Control, text: str, language: str, known: Known) -> Outcome:
-        audience = concepts()[known.audience].gloss if known.audience in concepts() else None
         days = self._answers.manners.retention_days
-        message = Replies(language).me(language, known.country, audience, known.tickets, days)
+        message = Replies(language).me(language, known.country, known.audience, known.tickets, days)
         return Outcome(Action.SMALLTALK, language, [message], context=known.context)
 
     def _help(self, command: Control, text: str, language: str, known: Known) -> Outcome:

@@ -18,20 +18,10 @@ MOST_PARTS = 8
 
 def export(session: Session, contact: Contact, conversation: Conversation, replies: Replies) -> list[str]:
     """Everything that is kept about a person, as messages; the newest that fit, and how many are left out."""
-    facts = [
-        f"{name}: {value}"
-        for name, value in (
-            ("channel", contact.channel),
-            ("language", contact.language),
-            ("country", contact.country),
-            ("audience", contact.audience),
-            ("first seen", contact.created_at.date()),
-            ("last seen", contact.seen_at.date()),
-        )
-        if value
-    ]
-    for ticket in session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id)):
-        facts.append(f"request {ticket.id}: {ticket.state}, {ticket.reason}, {ticket.opened_at.date()}")
+    facts = replies.facts(contact.channel, contact.language, contact.country, contact.audience)
+    facts += replies.seen(contact.created_at.date(), contact.seen_at.date())
+    tickets = session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id))
+    facts += [replies.request(t.id, t.opened_at.date(), is_open=t.state == "open") for t in tickets]
     said = [_line(entry, replies) for entry in outbox.transcript(session, conversation.id)]
     kept: list[str] = []
     room = LONGEST_PART * MOST_PARTS

@@ -51,7 +51,7 @@ class Replies:
         """A language's name."""
         return language_name(code, self.code)
 
-    def date(self, day: date) -> str:
+    def day(self, day: date) -> str:
         """A day, written as the language does."""
         return format_date(day, "medium", locale=self.code)
 
@@ -254,13 +254,10 @@ class Replies:
         self, language: str, country: str | None, audience: str | None, tickets: Sequence[int], days: int
     ) -> Outgoing:
         """What is known of the person."""
-        unknown = self._("not known")
-        numbers = ", ".join(self.run(str(number)) for number in tickets)
+        numbers = self._(", ").join(self.run(str(number)) for number in tickets)
         lines = [
             self._("This is what I know about you:"),
-            self._("Language: {language}").format(language=self.tongue(language)),
-            self._("Country: {country}").format(country=self.country(country) if country else unknown),
-            self._("You are, or ask for: {audience}").format(audience=self._(audience) if audience else unknown),
+            *self.facts(None, language, country, audience),
             self._("Open requests: {numbers}").format(numbers=numbers or self._("none")),
             self._n(
                 "It is kept for {days} day after your last message.",
@@ -270,6 +267,33 @@ class Replies:
             self._("/export sends you all of it, /erase deletes it."),
         ]
         return Outgoing("\n".join(lines))
+
+    def facts(self, channel: str | None, language: str | None, country: str | None, audience: str | None) -> list[str]:
+        """What is remembered of a person, a line each. `audience`: a concept."""
+        unknown = self._("not known")
+        who = self.concept(concepts()[audience].gloss) if audience in concepts() else unknown
+        return [
+            *([self._("Channel: {channel}").format(channel=self.run(channel))] if channel else []),
+            self._("Language: {language}").format(language=self.tongue(language) if language else unknown),
+            self._("Country: {country}").format(country=self.country(country) if country else unknown),
+            self._("You are, or ask for: {audience}").format(audience=who),
+        ]
+
+    def seen(self, first: date, last: date) -> list[str]:
+        """When a person wrote first and last."""
+        return [
+            self._("First message: {date}").format(date=self.day(first)),
+            self._("Last message: {date}").format(date=self.day(last)),
+        ]
+
+    def request(self, number: int, day: date, *, is_open: bool) -> str:
+        """One request of a person, with its state."""
+        text = (
+            self._("Request {number}, made on {date}: open")
+            if is_open
+            else self._("Request {number}, made on {date}: closed")
+        )
+        return text.format(number=self.run(str(number)), date=self.day(day))
 
     def export_title(self) -> str:
         """Before an export."""

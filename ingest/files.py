@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from pydantic import ValidationError
 
 from retrieval.records import Record
 from retrieval.yaml import BadYaml, lines, parse
+
+Lines = dict[tuple[str | int, ...], int]
+"""Path of a value in a file → its line."""
 
 STARTER = Path(__file__).parent / "starter"
 
@@ -56,7 +60,7 @@ def read_records(paths: list[Path]) -> Iterator[Record | Problem]:
 def _read_file(path: Path) -> Iterator[Record | Problem]:
     try:
         text = path.read_text(encoding="utf-8")
-        content, where = parse(text), lines(text)
+        content = parse(text)
     except UnicodeDecodeError as error:
         yield Problem(path.name, 1, "file", f"not UTF-8 text (byte {error.start})")
         return
@@ -67,30 +71,31 @@ def _read_file(path: Path) -> Iterator[Record | Problem]:
         yield Problem(path.name, 1, "records", "missing: a catalogue file has `source:` and a list `records:`")
         return
     source = content.get("source", path.stem)
+    where = cache(lambda: lines(text))  # costs more than the reading itself, and is needed for faults only
     for number, row in enumerate(content["records"]):
         yield from _read_row(path.name, source, number, row, where)
 
 
-def _read_row(
-    file: str, source: Any, number: int, row: Any, where: dict[tuple[str | int, ...], int]
-) -> Iterator[Record | Problem]:
-    start = where.get(("records", number), 1)
+def _read_row(file: str, source: Any, number: int, row: Any, where: Callable[[], Lines]) -> Iterator[Record | Problem]:
     if not isinstance(row, dict):
-        yield Problem(file, start, "record", "not a record: expected fields with values")
+        yield Problem(
+            file, _nearest(where(), ("records", number)), "record", "not a record: expected fields with values"
+        )
         return
     try:
         yield Record.model_validate({"source": source, **row})
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             path = tuple(part for part in fault["loc"] if part not in {"tuple", "function-before"})
-            line = _nearest(where, ("records", number, *path), start)
+            line = _nearest(where(), ("records", number, *path))
             yield Problem(file, line, ".".join(map(str, path)) or "record", f"{fault['msg']} ({_named(row)})")
 
 
-def _nearest(where: dict[tuple[str | int, ...], int], path: tuple[str | int, ...], start: int) -> int:
+def _nearest(where: Lines, path: tuple[str | int, ...]) -> int:
+    """The line of a value, or of the nearest thing around it that has one."""
     while path and path not in where:
         path = path[:-1]
-    return where.get(path, start) if len(path) > 1 else start
+    return where.get(path, 1)
 
 
 def _named(row: dict[Any, Any]) -> str:

@@ -1,0 +1,132 @@
+"""Inbox and outbox: once, in order, one at a time; on both kinds of database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from store import contacts, inbox, outbox
+from store.database import Database
+from store.tables import Conversation, Delivery, now
+from store.vault import Vault
+
+
+def talk(database: Database, vault: Vault, address: str = "somebody") -> int:
+    with database.write() as session:
+        return contacts.meet(session, vault, "web", address)[1].id
+
+
+def keep(database: Database, conversation: int, external_id: str) -> bool:
+    with database.write() as session:
+        return inbox.keep(session, conversation, external_id, "text", f"message {external_id}")
+
+
+def claim(database: Database) -> inbox.Claim | None:
+    with database.write() as session:
+        return inbox.claim(session)
+
+
+def queue(database: Database, conversation: int, text: str) -> int:
+    with database.write() as session:
+        return outbox.queue(session, conversation, "en", text).id
+
+
+def send(database: Database) -> str | None:
+    with database.write() as session:
+        taken = outbox.claim(session)
+        return taken[0].text if taken else None
+
+
+def test_a_repeated_message_is_kept_once(database: Database, vault: Vault) -> None:
+    conversation = talk(database, vault)
+
+    assert keep(database, conversation, "a")
+    assert not keep(database, conversation, "a")
+    with database.read() as session:
+        assert inbox.waiting(session) == 1
+
+
+def test_two_conversations_may_have_the_same_external_id(database: Database, vault: Vault) -> None:
+    assert keep(database, talk(database, vault, "one"), "a")
+    assert keep(database, talk(database, vault, "two"), "a")
+
+
+def test_one_worker_at_a_time_has_a_conversation_and_the_longest_waiting_comes_first(
+    database: Database, vault: Vault
+) -> None:
+    first, second = talk(database, vault, "one"), talk(database, vault, "two")
+    keep(database, first, "a")
+    keep(database, second, "b")
+    keep(database, first, "c")
+
+    claims = [claim(database), claim(database), claim(database)]
+
+    assert [each and each.conversation_id for each in claims] == [first, second, None]
+
+
+def test_a_turn_whose_lease_ran_out_is_taken_by_another_and_the_first_holds_nothing(
+    database: Database, vault: Vault
+) -> None:
+    conversation = talk(database, vault)
+    keep(database, conversation, "a")
+    lost = claim(database)
+    with database.write() as session:
+        session.get_one(Conversation, conversation).leased_until = now() - timedelta(seconds=1)
+
+    taken = claim(database)
+
+    assert lost is not None
+    assert taken is not None
+    with database.write() as session:
+        assert inbox.holds(session, lost) is None
+        assert inbox.holds(session, taken) is not None
+
+
+def test_a_turn_that_failed_waits_longer_each_time(database: Database, vault: Vault) -> None:
+    conversation = talk(database, vault)
+    keep(database, conversation, "a")
+    with database.write() as session:
+        row = session.get_one(Conversation, conversation)
+        inbox.release(row, failed=True)
+        first = row.leased_until
+        inbox.release(row, failed=True)
+        second = row.leased_until
+        assert first is not None
+        assert second is not None
+        assert second > first
+
+    assert claim(database) is None
+
+
+def test_the_messages_of_a_conversation_go_out_one_after_the_other(database: Database, vault: Vault) -> None:
+    one, two = talk(database, vault, "one"), talk(database, vault, "two")
+    first = queue(database, one, "1a")
+    queue(database, one, "1b")
+    queue(database, two, "2a")
+
+    assert [send(database), send(database), send(database)] == ["1a", "2a", None]
+    with database.write() as session:
+        outbox.advance(session, first, "sent", "sid")
+    assert send(database) == "1b"
+
+
+def test_a_status_moves_forward_only(database: Database, vault: Vault) -> None:
+    delivery = queue(database, talk(database, vault), "hello")
+
+    with database.write() as session:
+        assert outbox.advance(session, delivery, "delivered")
+        assert not outbox.advance(session, delivery, "sent")
+        assert session.get_one(Delivery, delivery).state == "delivered"
+        assert outbox.advance(session, delivery, "read")
+
+
+def test_a_message_that_is_put_off_is_not_sent_before_its_time(database: Database, vault: Vault) -> None:
+    delivery = queue(database, talk(database, vault), "hello")
+    assert send(database) == "hello"
+    with database.write() as session:
+        outbox.postpone(session, delivery, now() + timedelta(minutes=5), "too many")
+
+    assert send(database) is None
+    with database.read() as session:
+        assert session.scalar(select(Delivery.failure)) == "too many"
