@@ -439,3 +439,17 @@ def test_the_server_stops_though_a_page_is_open(tmp_path: Path) -> None:
 def _rows(site: Site, column: Any) -> list[Any]:
     with site.database.read() as session:
         return session.query(column).all()
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "bn"])
+def test_the_page_and_all_it_loads_weigh_less_than_60_kilobytes(
+    visit: Callable[..., httpx.Client], language: str
+) -> None:
+    browser = visit(**{"Accept-Language": language, "Accept-Encoding": "gzip"})
+    page = browser.get("/")
+    paths = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)) | {"/channels/web/history"}
+
+    weights = {path: browser.get(path).num_bytes_downloaded for path in paths}
+
+    assert len(weights) > 3
+    assert page.num_bytes_downloaded + sum(weights.values()) < 60_000
