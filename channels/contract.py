@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 
 class Kind(StrEnum):
@@ -33,6 +35,17 @@ class Inbound:
     choice: str | None = None
     language: str | None = None
     """What the channel says of the person's language; only a hint, until they have written something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What became of a message of ours. Providers tell it late, again, and out of order."""
+
+    external_id: str
+    """That of the `Receipt`."""
+    state: Literal["sent", "delivered", "read", "failed"]
+    error: SendError | None = None
+    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,10 @@ class RetryAfter(SendError):
         self.seconds = seconds
 
 
+class OutsideWindow(SendError):
+    """The channel takes free text only for a while after a person last wrote; it must wait until they write again."""
+
+
 class Unknown(SendError):
     """It may or may not have been accepted: the answer never came."""
 
@@ -106,12 +123,30 @@ class Channel(ABC):
 
     name: str
     text_limit: int
-    """The longest text that one message may have, in characters."""
+    """The longest text that one message may have, in characters; `send` splits or cuts what is longer."""
+    window: timedelta | None = None
+    """How long after a person last wrote free text may be sent; no limit if none."""
+    patience: timedelta = timedelta(0)
+    """How long to wait for news of a message whose outcome is unknown, before `find` is asked."""
 
     @abstractmethod
-    def parse(self, request: Request) -> list[Inbound]:
-        """Verify and read a request. Raises `Forged` or `Malformed`; what is unknown gives `[]`."""
+    def parse(self, request: Request) -> Sequence[Inbound | Status]:
+        """Verify and read a request. Raises `Forged` or `Malformed`; what is unknown gives nothing."""
 
     @abstractmethod
     async def send(self, address: str, message: Outgoing) -> Receipt:
         """Hand one message over to the provider. Raises a `SendError`."""
+
+    async def find(self, address: str, message: Outgoing, since: datetime) -> Receipt | None:
+        """Ask the provider for a message that may have been accepted after `since`; none if it knows of none."""
+        return None
+
+    async def invite(self, address: str, language: str) -> Receipt:
+        """Outside the window: ask a person, by an approved template, to write again. Raises a `SendError`."""
+        raise OutsideWindow("the channel has no templates")
+
+    async def typing(self, address: str, external_id: str) -> None:
+        """Show the person that an answer to their message is on its way. Never raises; a nicety."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
