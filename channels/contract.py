@@ -145,8 +145,8 @@ class Channel(ABC):
         """Outside the window: ask a person, by an approved template, to write again. Raises a `SendError`."""
         raise OutsideWindow("the channel has no templates")
 
-    async def typing(self, address: str, external_id: str) -> None:
+    async def typing(self, address: str, external_id: str) -> None:  # noqa: B027 - most channels have nothing to show
         """Show the person that an answer to their message is on its way. Never raises; a nicety."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - most channels hold nothing
         """Let go of connections."""
