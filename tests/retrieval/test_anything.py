@@ -14,7 +14,10 @@ from retrieval.question import Question
 from retrieval.understanding import understand
 from retrieval.words import words
 
-ALPHABETS = "abc ÉéçñßIİıłđ ЁёЙй أإآىةكلاُ ሀሐፀጸ ኮምፒውተር হিন্দি কম্পিউটার हिन्दी क़ ३ 编程課 ’'`*…./?!،؟።।, 0123 ²½ ﬁ 👩🏾‍💻\u200f\u202e\n\t"
+ALPHABETS = (
+    "abc ÉéçñßIİıłđ ЁёЙй أإآىةكلاُ ሀሐፀጸ ኮምፒውተር হিন্দি কম্পিউটার हिन्दी क़ ३ 编程課 "
+    "’'`*…./?!،؟።।, 0123 ²½ ﬁ 👩🏾💻\u200f\u202e\n\t"
+)
 TEXT = st.one_of(st.text(max_size=300), st.text(alphabet=ALPHABETS, max_size=300))
 
 
