@@ -7,10 +7,23 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.orm import Session
 
 from bot.signals import Signal
-from channels.contract import Button, Channel, Outgoing, Permanent, RetryAfter, SendError, Stopped, Unknown
-from store import outbox
+from channels.contract import (
+    Button,
+    Channel,
+    Outgoing,
+    OutsideWindow,
+    Permanent,
+    Receipt,
+    RetryAfter,
+    SendError,
+    Status,
+    Stopped,
+    Unknown,
+)
+from store import contacts, outbox
 from store.database import Database
 from store.tables import Contact, Delivery, now
 from store.vault import Vault
@@ -21,6 +34,12 @@ MOST_ATTEMPTS = 8
 LONGEST_WAIT = timedelta(minutes=15)
 LOOK_EVERY = 0.5
 """Seconds between looks into the outbox, for what other processes put there."""
+AT_ONCE = 8
+"""Messages on their way at the same time, each to another person."""
+MARGIN = timedelta(minutes=2)
+"""How much earlier than the channel we take its window for closed: its clock is not ours."""
+MOST_DOUBTS = 2
+"""Unknown outcomes of one message: after the first it is sent once more, after the second it is given up."""
 
 
 class Sender:
@@ -34,7 +53,12 @@ class Sender:
         self._stopping = False
 
     async def run(self) -> None:
-        """Send until `stop`. Nothing that goes wrong with one message ends it."""
+        """Send until `stop`, several at once. Nothing that goes wrong with one message ends it."""
+        await asyncio.gather(*(self._run() for _ in range(AT_ONCE)))
+        for channel in self._channels.values():
+            await channel.close()
+
+    async def _run(self) -> None:
         while not self._stopping:
             seen = self._said.count
             try:
@@ -45,48 +69,99 @@ class Sender:
                 await asyncio.sleep(1.0)
 
     def stop(self) -> None:
-        """End `run` after the present message."""
+        """End `run` after the present messages."""
         self._stopping = True
         self._said.set()
 
     async def step(self) -> bool:
-        """Send one message if one is due; false if none is."""
+        """Send one message if one is due, or settle one whose outcome is unknown; false if there is none."""
         claimed = await asyncio.to_thread(self._claim)
         if claimed is None:
             return False
         delivery, contact = claimed
         try:
-            channel = self._channels.get(contact.channel)
-            if channel is None:
-                raise Permanent(f"the channel {contact.channel} is not set up")
-            address = self._vault.open(contact.address_sealed)
-            buttons = tuple(Button(title, payload) for title, payload in delivery.buttons)
-            receipt = await channel.send(address, Outgoing(delivery.text, buttons))
+            receipt = await self._hand_over(delivery, contact)
         except SendError as error:
-            await asyncio.to_thread(self._failed, delivery, contact, error)
+            await asyncio.to_thread(self._failed, delivery, error)
         else:
-            await asyncio.to_thread(self._sent, delivery.id, receipt.external_id)
+            await asyncio.to_thread(self._sent, delivery, contact, receipt)
         return True
 
     def _claim(self) -> tuple[Delivery, Contact] | None:
         with self._database.write() as session:
             return outbox.claim(session)
 
-    def _sent(self, delivery_id: int, external_id: str | None) -> None:
+    async def _hand_over(self, delivery: Delivery, contact: Contact) -> Receipt:
+        channel = self._channels.get(contact.channel)
+        if channel is None:
+            raise Permanent(f"the channel {contact.channel} is not set up")
+        address = self._vault.open(contact.address_sealed)
+        buttons = tuple(Button(title, payload) for title, payload in delivery.buttons)
+        message = Outgoing(delivery.text, buttons, reference=str(delivery.id))
+        if delivery.state == "unknown":
+            if receipt := await channel.find(address, message, delivery.created_at):
+                return receipt
+            if delivery.unknowns >= MOST_DOUBTS:
+                raise Permanent("sent twice, and nobody knows whether it arrived")
+        if contact.stopped_at and delivery.author == "officer":
+            raise Stopped("the person asked for no more messages")
+        if channel.window and contact.seen_at + channel.window - MARGIN < now():
+            await self._invite(channel, address, contact)
+            raise OutsideWindow("waits until the person writes again")
+        return await channel.send(address, message)
+
+    async def _invite(self, channel: Channel, address: str, contact: Contact) -> None:
+        """Ask a person once, by a template, to write again; where there is no template the message just waits."""
+        if contact.invited_at and contact.invited_at > contact.seen_at:
+            return
+        try:
+            await channel.invite(address, contact.language or "en")
+        except OutsideWindow:
+            return
+        await asyncio.to_thread(self._invited, contact.id)
+
+    def _invited(self, contact_id: int) -> None:
         with self._database.write() as session:
-            outbox.advance(session, delivery_id, "sent", external_id)
+            session.get_one(Contact, contact_id).invited_at = now()
+
+    def _sent(self, delivery: Delivery, contact: Contact, receipt: Receipt) -> None:
+        interval = self._channels[contact.channel].interval
+        with self._database.write() as session:
+            outbox.advance(session, delivery.id, "sent", receipt.external_id)
+            if interval:
+                outbox.pace(session, delivery.conversation_id, now() + interval)
         self._said.set()
 
-    def _failed(self, delivery: Delivery, contact: Contact, error: SendError) -> None:
+    def _failed(self, delivery: Delivery, error: SendError) -> None:
         log.warning("delivery.failed", delivery=delivery.id, error=type(error).__name__)
         with self._database.write() as session:
-            if isinstance(error, Stopped):
-                session.get_one(Contact, contact.id).stopped_at = now()
-            if isinstance(error, Permanent | Stopped) or delivery.attempts >= MOST_ATTEMPTS:
-                outbox.bury(session, delivery.id, str(error))
-            elif isinstance(error, Unknown):
-                pass  # it stays `sending`, until its channel learns what became of it
-            else:
-                seconds = error.seconds if isinstance(error, RetryAfter) else 2.0**delivery.attempts
-                wait = min(timedelta(seconds=seconds), LONGEST_WAIT)
-                outbox.postpone(session, delivery.id, now() + wait, str(error))
+            channel = self._channels.get(contacts.of_conversation(session, delivery.conversation_id).channel)
+            fail(session, delivery, error, channel.patience if channel else timedelta(0))
+        self._said.set()
+
+
+def report(session: Session, channel: str, status: Status) -> None:
+    """Take in what a provider tells of a message of ours: forward only, whatever the order."""
+    delivery = outbox.of(session, channel, status.reference, status.external_id)
+    if delivery is None:
+        return
+    if status.state != "failed":
+        outbox.advance(session, delivery.id, status.state, status.external_id)
+    elif delivery.state not in {"delivered", "read", "dead"}:
+        fail(session, delivery, status.error or Permanent("the provider could not deliver it"), timedelta(0))
+
+
+def fail(session: Session, delivery: Delivery, error: SendError, patience: timedelta) -> None:
+    """What becomes of a message that was not sent. `patience`: how long to wait for news of it."""
+    if isinstance(error, Stopped):
+        contacts.of_conversation(session, delivery.conversation_id).stopped_at = now()
+    if isinstance(error, OutsideWindow):
+        outbox.park(session, delivery.id, str(error))
+    elif isinstance(error, Unknown):
+        outbox.doubt(session, delivery.id, now() + patience, str(error))
+    elif isinstance(error, Permanent | Stopped) or delivery.attempts >= MOST_ATTEMPTS:
+        outbox.bury(session, delivery.id, str(error))
+    else:
+        seconds = error.seconds if isinstance(error, RetryAfter) else 0.0
+        wait = min(timedelta(seconds=max(seconds, 2.0**delivery.attempts)), LONGEST_WAIT)
+        outbox.postpone(session, delivery.id, now() + wait, str(error))

@@ -46,6 +46,8 @@ class Status:
     state: Literal["sent", "delivered", "read", "failed"]
     error: SendError | None = None
     """Why it failed."""
+    reference: str | None = None
+    """That of the `Outgoing`, if the provider gave it back: known even where the receipt was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Outgoing:
 
     text: str
     buttons: tuple[Button, ...] = ()
+    reference: str | None = None
+    """Our own name for it; comes back in statuses where the provider lets us put it into the callback's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,8 @@ class Channel(ABC):
     """The longest text that one message may have, in characters; `send` splits or cuts what is longer."""
     window: timedelta | None = None
     """How long after a person last wrote free text may be sent; no limit if none."""
+    interval: timedelta = timedelta(0)
+    """The least time between two messages to one person."""
     patience: timedelta = timedelta(0)
     """How long to wait for news of a message whose outcome is unknown, before `find` is asked."""
 

@@ -51,6 +51,12 @@ def conversation_of(session: Session, contact_id: int) -> Conversation:
     return session.scalars(select(Conversation).where(Conversation.contact_id == contact_id)).one()
 
 
+def of_conversation(session: Session, conversation_id: int) -> Contact:
+    """The contact whose conversation it is."""
+    query = select(Contact).join(Conversation, Conversation.contact_id == Contact.id)
+    return session.scalars(query.where(Conversation.id == conversation_id)).one()
+
+
 def check_key(session: Session, vault: Vault) -> None:
     """Make sure that the data were sealed with this key; on an empty database, remember it. Raises `WrongKey`."""
     check = session.get(KeyCheck, _CHECK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Update, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from store.tables import Contact, Conversation, Delivery, Message, now
@@ -13,7 +13,9 @@ from store.tables import Contact, Conversation, Delivery, Message, now
 SENDING = timedelta(seconds=60)
 """How long a sender may take before the outcome counts as unknown."""
 
-_RANK = {"queued": 0, "sending": 1, "sent": 2, "delivered": 3, "read": 4, "dead": 5}
+_RANK = {"parked": 0, "queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "read": 4, "dead": 5}
+_OPEN = ("parked", "queued", "sending", "unknown")
+"""States in which a message holds up the later ones of its conversation."""
 
 
 def queue(
@@ -43,25 +45,34 @@ def queue(
 
 
 def claim(session: Session) -> tuple[Delivery, Contact] | None:
-    """Take the next message that is due; each conversation's messages go out one after the other."""
+    """Take the next message that is due; each conversation's messages go out one after the other.
+
+    One whose outcome is unknown, or whose sender never came back, is taken when its time has come, in state `unknown`.
+    """
     moment = now()
     earlier = aliased(Delivery)
     blocked = (
         select(earlier.id)
         .where(earlier.conversation_id == Delivery.conversation_id, earlier.id < Delivery.id)
-        .where(earlier.state.in_(("queued", "sending")))
+        .where(earlier.state.in_(_OPEN))
     )
     due = (
         select(Delivery.id)
-        .where(Delivery.state == "queued", Delivery.due_at <= moment, ~blocked.exists())
+        .join(Conversation, Conversation.id == Delivery.conversation_id)
+        .where(Delivery.state.in_(("queued", "sending", "unknown")), Delivery.due_at <= moment, ~blocked.exists())
+        .where(or_(Conversation.send_after.is_(None), Conversation.send_after <= moment))
         .order_by(Delivery.due_at, Delivery.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=Delivery, skip_locked=True)
     )
     taken = session.scalar(
         update(Delivery)
         .where(Delivery.id == due.scalar_subquery())
-        .values(state="sending", attempts=Delivery.attempts + 1, due_at=moment + SENDING)
+        .values(
+            state=case((Delivery.state == "queued", "sending"), else_="unknown"),
+            attempts=Delivery.attempts + case((Delivery.state == "queued", 1), else_=0),
+            due_at=moment + SENDING,
+        )
         .returning(Delivery.id)
     )
     if taken is None:
@@ -81,22 +92,57 @@ def advance(session: Session, delivery_id: int, state: str, external_id: str | N
     return bool(session.execute(statement.returning(Delivery.id)).first())
 
 
+def of(session: Session, channel: str, reference: str | None, external_id: str) -> Delivery | None:
+    """The message that a provider speaks of, by our own reference or by the provider's id."""
+    known = select(Delivery).join(Conversation, Conversation.id == Delivery.conversation_id)
+    known = known.join(Contact, Contact.id == Conversation.contact_id).where(Contact.channel == channel)
+    if reference and reference.isascii() and reference.isdigit() and len(reference) < 19:
+        named = known.where(Delivery.id == int(reference))
+        if delivery := session.scalars(named.with_for_update(of=Delivery)).first():
+            return delivery
+    return session.scalars(known.where(Delivery.external_id == external_id).with_for_update(of=Delivery)).first()
+
+
 def postpone(session: Session, delivery_id: int, until: datetime, failure: str) -> None:
     """Try again later."""
     values = {"state": "queued", "due_at": until, "failure": failure}
-    session.execute(update(Delivery).where(Delivery.id == delivery_id, Delivery.state == "sending").values(values))
+    session.execute(_unfinished(delivery_id).values(values))
+
+
+def doubt(session: Session, delivery_id: int, until: datetime, failure: str) -> None:
+    """The outcome of a send is unknown; it is looked into at `until`."""
+    values = {"state": "unknown", "due_at": until, "failure": failure, "unknowns": Delivery.unknowns + 1}
+    session.execute(_unfinished(delivery_id).values(values))
+
+
+def park(session: Session, delivery_id: int, failure: str) -> None:
+    """Keep a message until the person writes again."""
+    session.execute(_unfinished(delivery_id, "sent").values(state="parked", failure=failure, external_id=None))
+
+
+def unpark(session: Session, conversation_id: int) -> None:
+    """The person has written: what waited for that may go."""
+    parked = update(Delivery).where(Delivery.conversation_id == conversation_id, Delivery.state == "parked")
+    session.execute(parked.values(state="queued", due_at=now()))
 
 
 def bury(session: Session, delivery_id: int, failure: str) -> None:
     """Give up: the message stays visible as a dead letter."""
-    values = {"state": "dead", "failure": failure}
-    session.execute(update(Delivery).where(Delivery.id == delivery_id).values(values))
+    session.execute(_unfinished(delivery_id, "sent").values(state="dead", failure=failure))
 
 
-def lost(session: Session) -> list[int]:
-    """Deliveries whose sender never came back: their outcome is unknown."""
-    query = select(Delivery.id).where(Delivery.state == "sending", Delivery.due_at < now())
-    return list(session.scalars(query))
+def _unfinished(delivery_id: int, *also: str) -> Update:
+    return update(Delivery).where(Delivery.id == delivery_id, Delivery.state.in_((*_OPEN, *also)))
+
+
+def pace(session: Session, conversation_id: int, until: datetime) -> None:
+    """Send nothing more to a person before `until`."""
+    session.execute(update(Conversation).where(Conversation.id == conversation_id).values(send_after=until))
+
+
+def doubts(session: Session) -> int:
+    """How many messages were sent again after an outcome that stayed unknown: only these may have arrived twice."""
+    return session.scalar(select(func.count()).select_from(Delivery).where(Delivery.unknowns > 0)) or 0
 
 
 def after(session: Session, conversation_id: int, delivery_id: int, limit: int = 100) -> list[Delivery]:

@@ -71,6 +71,8 @@ class Contact(Table):
     audience: Mapped[str | None] = mapped_column(String(40))
     welcomed_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]
+    invited_at: Mapped[datetime | None]
+    """When they were last asked, outside the channel's window, to write again."""
     erased_at: Mapped[datetime | None] = mapped_column(index=True)
     """They asked to be forgotten: the row goes as soon as the last word to them has been delivered."""
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -90,6 +92,8 @@ class Conversation(Table):
     leased_until: Mapped[datetime | None] = mapped_column(index=True)
     failures: Mapped[int] = mapped_column(default=0)
     """Turns in a row that broke off."""
+    send_after: Mapped[datetime | None]
+    """The channel's pace: nothing more is sent to this person before."""
 
 
 class Turn(Table):
@@ -143,8 +147,11 @@ class Delivery(Table):
     buttons: Mapped[list[Any]] = mapped_column(default=list)
     """Pairs of title and payload."""
     state: Mapped[str] = mapped_column(String(12), default="queued")
-    """`queued` → `sending` → `sent` → `delivered`, or `dead`."""
+    """`queued` → `sending` → `sent` → `delivered` → `read`; `unknown` after a send whose answer never came, `parked`
+    until the person writes again, `dead` when given up."""
     attempts: Mapped[int] = mapped_column(default=0)
+    unknowns: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Sends whose outcome stayed unknown."""
     due_at: Mapped[datetime] = mapped_column(default=now)
     created_at: Mapped[datetime] = mapped_column(default=now)
     external_id: Mapped[str | None] = mapped_column(String(200), index=True)

@@ -1,0 +1,139 @@
+"""What came in is on disk when `receive` returns: together where many come at once, and each only once."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, func, select
+
+from bot.intake import Intake
+from bot.signals import Signal
+from channels.contract import Inbound, Kind, OutsideWindow, Permanent, Status
+from store import contacts, outbox
+from store.database import Database
+from store.tables import Contact, Delivery, Message, now
+from store.vault import Vault
+
+
+@pytest.fixture
+def intake(database: Database, vault: Vault) -> Intake:
+    return Intake(database, vault, Signal())
+
+
+def text(number: int, address: str = "somebody") -> Inbound:
+    return Inbound("web", address, str(number), Kind.TEXT, f"message {number}")
+
+
+def delivery(database: Database, vault: Vault, state: str = "sent") -> int:
+    with database.write() as session:
+        conversation = contacts.meet(session, vault, "whatsapp", "somebody")[1]
+        queued = outbox.queue(session, conversation.id, "en", "hello")
+        queued.state, queued.external_id = state, "SM1"
+        return queued.id
+
+
+def state_of(database: Database, number: int) -> str:
+    with database.read() as session:
+        return session.get_one(Delivery, number).state
+
+
+def test_many_at_once_are_all_kept_in_few_transactions(database: Database, intake: Intake) -> None:
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+    threads = [threading.Thread(target=intake.receive, args=([text(n, f"person {n % 7}")],)) for n in range(60)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Message)) == 60
+        assert session.scalar(select(func.count()).select_from(Contact)) == 7
+    assert len(commits) < 60
+
+
+def test_a_request_that_cannot_be_written_does_not_harm_the_others(database: Database, intake: Intake) -> None:
+    bad = Inbound("a channel whose name is far too long for its column" * 9, "somebody", "1", Kind.TEXT, None)  # type: ignore[arg-type]
+    results: dict[str, object] = {}
+
+    def bring(name: str, message: Inbound) -> None:
+        try:
+            results[name] = intake.receive([message])
+        except Exception as error:
+            results[name] = error
+
+    with intake._writing:  # both wait for the same transaction
+        threads = [threading.Thread(target=bring, args=pair) for pair in (("bad", bad), ("good", text(1)))]
+        for thread in threads:
+            thread.start()
+        while len(intake._waiting) < 2:
+            pass
+    for thread in threads:
+        thread.join()
+
+    assert results["good"] == 1
+    assert isinstance(results["bad"], Exception)
+
+
+def test_a_repeat_neither_counts_nor_makes_a_person_seem_awake(database: Database, intake: Intake) -> None:
+    assert intake.receive([text(1)]) == 1
+    with database.write() as session:
+        session.scalars(select(Contact)).one().seen_at = earlier = now() - timedelta(days=2)
+
+    assert intake.receive([text(1)]) == 0
+
+    with database.read() as session:
+        assert session.scalars(select(Contact)).one().seen_at == earlier
+
+
+@pytest.mark.parametrize("by", ["reference", "external id"])
+def test_a_status_finds_its_message(database: Database, vault: Vault, intake: Intake, by: str) -> None:
+    number = delivery(database, vault)
+    reference, external_id = (str(number), "SM other") if by == "reference" else (None, "SM1")
+
+    intake.receive([Status(external_id, "delivered", reference=reference)], "whatsapp")
+
+    assert state_of(database, number) == "delivered"
+
+
+def test_statuses_in_any_order_end_with_the_latest(database: Database, vault: Vault, intake: Intake) -> None:
+    number = delivery(database, vault)
+
+    for state in ("read", "delivered", "sent", "read"):
+        intake.receive([Status("SM1", state)], "whatsapp")  # type: ignore[arg-type]
+    intake.receive([Status("SM1", "failed", Permanent("too late"))], "whatsapp")
+
+    assert state_of(database, number) == "read"
+
+
+def test_another_channel_cannot_speak_of_the_message(database: Database, vault: Vault, intake: Intake) -> None:
+    number = delivery(database, vault)
+
+    intake.receive([Status("SM1", "read", reference=str(number))], "telegram")
+
+    assert state_of(database, number) == "sent"
+
+
+def test_a_message_outside_the_window_waits_until_the_person_writes(
+    database: Database, vault: Vault, intake: Intake
+) -> None:
+    number = delivery(database, vault)
+
+    intake.receive([Status("SM1", "failed", OutsideWindow("24 hours are over"))], "whatsapp")
+    assert state_of(database, number) == "parked"
+
+    intake.receive([Inbound("whatsapp", "somebody", "in1", Kind.TEXT, "I am here")])
+    assert state_of(database, number) == "queued"
+
+
+def test_a_message_that_could_not_be_delivered_is_a_dead_letter(
+    database: Database, vault: Vault, intake: Intake
+) -> None:
+    number = delivery(database, vault)
+
+    intake.receive([Status("SM1", "failed", Permanent("no such number"))], "whatsapp")
+
+    assert state_of(database, number) == "dead"
