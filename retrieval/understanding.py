@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from retrieval.concepts import Facet, concepts
+from retrieval.demands import VERB_LAST, language_demands, negations, written_on
 from retrieval.language import Identified, identify
 from retrieval.patterns import Match, longest
 from retrieval.question import Question
@@ -16,13 +17,13 @@ from retrieval.words import is_han, normalise, words
 LONGEST_QUESTION = 500
 """Characters that are read; whoever writes more has said what they want by then."""
 
+_CLAUSE_END = re.compile(r"[;!?،؛؟।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
 _AGE = re.compile(
     r"\b(\d{1,2})\s*(?:-?\s*(?:years?|yrs?|yr|yo|y o|ans|anos|лет|год\w*|سنه|عام\w*|岁|歲|miaka|mwaka|shekar\w*|አመት|"
     r"বছর\w*|साल\w*|वर्ष\w*|saal|bochor)(?:\b|$))|"
     r"\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне)\s+(?:wa\s+|ya\s+)?(\d{2})\b"
 )
 _AGE_HAN = re.compile(r"(\d{1,2})\s*[岁歲]")
-_VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne"})
 _TYPO_CONFIDENCE = 0.6
 # Whatever stands inside one of these still counts: they frame a wish, they do not name its topic.
 _FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
@@ -32,7 +33,7 @@ def understand(text: str, known: str | None = None) -> Question:
     """Read `text`. `known`: the language that the person has written so far."""
     text = text[:LONGEST_QUESTION]
     identified = identify(text, known)
-    found = words(text)
+    found, breaks = _clauses(text)
     active = _active(identified, known)
     matches = _concepts(found, active)
     covered = {i for match in matches for i in range(match.start, match.end)}
@@ -41,15 +42,25 @@ def understand(text: str, known: str | None = None) -> Question:
     named = _languages(found, active, matches)
     matches = [m for m in matches if m.target != "english-language" or not _just_named(found, m, named)]
     covered |= {i for match in (*places, *named) for i in range(match.start, match.end)}
-    typos = _typos(found, active, covered, known_words)
+    typos = _typos(found, active, covered)
     matches = sorted((*matches, *typos), key=lambda m: m.start)
     covered |= {i for match in typos for i in range(match.start, match.end)}
-    return _question(text, identified, found, matches, places, named, covered, active)
+    return _question(text, identified, found, matches, places, named, covered, breaks, active)
 
 
 def warm_up() -> None:
     """Load what reading takes: vocabularies, places, the identifiers of languages."""
     understand("hello")
+
+
+def _clauses(text: str) -> tuple[list[str], frozenset[int]]:
+    """The words of a text, and the numbers of those with which a new clause begins."""
+    found: list[str] = []
+    breaks = set()
+    for clause in _CLAUSE_END.split(text):
+        found += words(clause)
+        breaks.add(len(found))
+    return found, frozenset(breaks)
 
 
 @lru_cache(maxsize=256)
@@ -79,8 +90,9 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
     # A "not" counts wherever it stands, also inside "does not fit", which might be the answer to results.
     framing = [m for m in matches if _facet(m) in _FRAMES and m.target != "not"]
     nots = longest(m for m in matches if m.target == "not")
-    naming = [m for m in matches if _facet(m) not in _FRAMES]
-    kept = longest(naming)
+    naming = [m for m in matches if _facet(m) not in _FRAMES and _facet(m) is not Facet.DISTRESS]
+    # Somebody in danger is heard, whatever else the words around it may mean.
+    kept = longest(naming) + longest(m for m in matches if _facet(m) is Facet.DISTRESS)
     framing = [m for m in framing if _facet(m) is not Facet.NEED or not _is_of_a_course(m, kept, framing)]
     return kept + [
         m
@@ -102,8 +114,12 @@ def _facet(match: Match) -> Facet:
 def _places(
     found: list[str], active: tuple[str, ...], concepts: list[Match], known_words: frozenset[str], language: str
 ) -> list[Match]:
-    matches = [m for language in active for m in vocabulary(language).places.find(found)]
-    matches += towns(found, known_words, language)
+    own = active[0]
+    named = [m for code in active for m in vocabulary(code).places.find(found)]
+    # "Usa" is a word of Spanish, not the USA; a town that is called like a country is far less likely.
+    named = [m for m in named if m.language == own or m.length > 1 or not _exists(found[m.start], (own,))]
+    spoken_of = {i for m in named for i in range(m.start, m.end)}
+    matches = named + [m for m in towns(found, known_words, language) if m.start not in spoken_of]
     # A place whose name is also a word of the domain, or part of a phrase ("yanar gizo"), is taken for the word.
     return longest(
         m
@@ -121,7 +137,7 @@ def _languages(found: list[str], active: tuple[str, ...], matches: list[Match]) 
 def _just_named(found: list[str], topic: Match, named: list[Match]) -> bool:
     """Whether English is spoken of as a language, not as what is to be learnt: alone, or in one word with "in"."""
     return any(
-        _inside(topic, language) or (_inside(language, topic) and _written_on(found, language)) for language in named
+        _inside(topic, language) or (_inside(language, topic) and written_on(found, language)) for language in named
     )
 
 
@@ -143,11 +159,11 @@ def _inside(inner: Match, outer: Match) -> bool:
     return outer.start <= inner.start and inner.end <= outer.end
 
 
-def _typos(found: list[str], active: tuple[str, ...], covered: set[int], known_words: frozenset[str]) -> list[Match]:
+def _typos(found: list[str], active: tuple[str, ...], covered: set[int]) -> list[Match]:
     typos: list[Match] = []
     for i, word in enumerate(found):
-        if i in covered or word in known_words:
-            continue
+        if i in covered or any(_exists(word[:end], active) for end in (None, -1, -2)):
+            continue  # as it stands or with an ending, one of the languages has it
         for language in active:
             patterns = vocabulary(language).concepts
             if spelling := patterns.spelled_like(word):
@@ -165,17 +181,18 @@ def _question(
     places: list[Match],
     named: list[Match],
     covered: set[int],
+    breaks: frozenset[int],
     active: tuple[str, ...],
 ) -> Question:
     terms = [m for m in matches if _facet(m) in {Facet.FORMAT, Facet.COST, Facet.CERTIFICATE}]
-    negations = _negations(terms, matches, identified.code)
+    stated = negations(terms, matches, breaks, identified.code)
     refused = {
         id(m)
-        for m, (before, after) in zip(terms, negations, strict=True)
-        if before or (after and identified.code in _VERB_LAST)
+        for m, (before, after) in zip(terms, stated, strict=True)
+        if before or (after and identified.code in VERB_LAST)
     }
     wanted = [m for m in matches if id(m) not in refused]
-    demanded, unwanted, spoken = _language_demands(found, named, matches, identified.code)
+    demanded, unwanted, spoken = language_demands(found, named, matches, breaks, identified.code)
     age = _age(text)
     return Question(
         text=text,
@@ -249,71 +266,3 @@ def _age(text: str) -> int | None:
         return None
     age = int(next(group for group in match.groups() if group))
     return age if 6 <= age <= 99 else None
-
-
-def _negations(named: list[Match], matches: list[Match], language: str) -> list[tuple[bool, bool]]:
-    """For each of `named`, in the order of the text: whether a "not" stands before it, and after it.
-
-    At most one word may stand in between. A "not" between two belongs to the one behind it, or, where the verb comes
-    last, to the one before it.
-    """
-    nots = [match for match in matches if match.target == "not"]
-    before = [{n for n in nots if 0 <= match.start - n.end <= 1} for match in named]
-    after = [{n for n in nots if 0 <= n.start - match.end <= 1} for match in named]
-    taken = set().union(*(after if language in _VERB_LAST else before))
-    if language in _VERB_LAST:
-        return [(bool(b - taken), bool(a)) for b, a in zip(before, after, strict=True)]
-    return [(bool(b), bool(a - taken)) for b, a in zip(before, after, strict=True)]
-
-
-def _language_demands(
-    found: list[str], named: list[Match], matches: list[Match], language: str
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Languages demanded, refused, and only mentioned."""
-    demanded: list[str] = []
-    unwanted: list[str] = []
-    spoken: list[str] = []
-    negations = _negations(named, matches, language)
-    for match, (before, after) in zip(named, _shared(named, negations), strict=True):
-        if before or (after and language in _VERB_LAST):
-            unwanted.append(match.target)
-        elif _asked_for(found, match) and not after:  # "English is no problem" asks for nothing
-            demanded.append(match.target)
-        else:
-            spoken.append(match.target)
-    if language in spoken and not demanded:  # whoever names the very language that they write in asks for it
-        demanded, spoken = [language], [code for code in spoken if code != language]
-    if unwanted and not demanded and language not in unwanted:  # "not in English" wants one's own
-        demanded = [language]
-    return tuple(dict.fromkeys(demanded)), tuple(dict.fromkeys(unwanted)), tuple(dict.fromkeys(spoken))
-
-
-def _shared(named: list[Match], negations: list[tuple[bool, bool]]) -> list[tuple[bool, bool]]:
-    """Negations, carried over to languages that stand beside each other ("neither English nor French")."""
-    carried = list(negations)
-    for i in range(1, len(named)):
-        if named[i].start - named[i - 1].end <= 1:
-            carried[i] = (carried[i][0] or carried[i - 1][0], carried[i][1])
-    for i in range(len(named) - 2, -1, -1):
-        if named[i + 1].start - named[i].end <= 1:
-            carried[i] = (carried[i][0], carried[i][1] or carried[i + 1][1])
-    return carried
-
-
-def _asked_for(found: list[str], match: Match) -> bool:
-    """Whether the words around a language's name turn it into a demand ("in {}", "{} में", "بال{}")."""
-    if _written_on(found, match):
-        return True
-    for language in languages():
-        for frame in vocabulary(language).in_language:
-            before = tuple(found[max(0, match.start - len(frame.before)) : match.start])
-            after = tuple(found[match.end : match.end + len(frame.after)])
-            if not frame.written_on and before == frame.before and after == frame.after:
-                return True
-    return False
-
-
-def _written_on(found: list[str], match: Match) -> bool:
-    """Whether an "in" is written onto a language's name, as in Arabic and Amharic."""
-    frames = vocabulary(match.language).in_language
-    return match.length == 1 and any(f.written_on and found[match.start].startswith(f.written_on) for f in frames)
