@@ -65,6 +65,14 @@ def serve() -> None:
 
 
 @main.command()
+def worker() -> None:
+    """Take turns and send, beside `dalil serve`; any number of them, on PostgreSQL."""
+    from bot.serve import work
+
+    work(_assembly())
+
+
+@main.command()
 @click.argument("question")
 @click.option("--json", "as_json_", is_flag=True, help="Answer as JSON.")
 def ask(question: str, as_json_: bool) -> None:
@@ -274,6 +282,47 @@ def close(number: int, outcome: str) -> None:
     except NoTicket:
         raise click.ClickException(f"there is no open request {number}") from None
     click.echo("closed")
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write everything but the key and the index into FILE; serving may go on."""
+    from tqdm import tqdm
+
+    from store.backup import save
+
+    assembly = _assembly()
+    try:
+        with tqdm(desc="Saving", unit=" rows", delay=1, disable=None, leave=False) as bar:
+            rows = save(assembly.database, file, bar.update)
+    except FileExistsError:
+        raise click.ClickException(f"{file} exists already; nothing was written") from None
+    click.echo(f"{rows} rows saved. Keep the key apart from it: without it the addresses cannot be read.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Fill a new, empty database from a backup. Put the key of then into place first."""
+    from tqdm import tqdm
+
+    from store import backup
+    from store.vault import WrongKey
+
+    assembly = _assembly(prepare=False)
+    assembly.database.migrate()
+    try:
+        with tqdm(desc="Restoring", unit=" rows", delay=1, disable=None, leave=False) as bar:
+            rows = backup.restore(assembly.database, file, bar.update)
+        assembly.prepare()
+    except backup.BadBackup as error:
+        raise click.ClickException(str(error)) from None
+    except WrongKey:
+        raise click.ClickException(
+            "the rows are back, but the key is another one: put the key of then into place"
+        ) from None
+    click.echo(f"{rows} rows are back. `dalil serve` builds the index.")
 
 
 @main.command()

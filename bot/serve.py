@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import click
 import uvicorn
@@ -13,12 +16,12 @@ from bot.signals import Signal
 from bot.web import Server, create_app
 
 
-def run(assembly: Assembly) -> None:
-    """Serve until a signal ends it. Raises `click.ClickException` where the operator must act."""
+@contextmanager
+def background(assembly: Assembly) -> Iterator[Service]:
+    """The background of a serving process, stopped at the end. Raises `click.ClickException` if another has it."""
     from bot.console import build_bar
 
     set_up()
-    settings, stopping = assembly.settings, Signal()
     bars = []
 
     def bar() -> tuple:  # type: ignore[type-arg]  # two callables
@@ -31,6 +34,35 @@ def run(assembly: Assembly) -> None:
         service.claim()
     except InUse as error:
         raise click.ClickException(f"another Dalil serves from {error} already; stop it first") from None
+    try:
+        yield service
+    finally:
+        for close in bars:
+            close()
+        service.stop()
+
+
+def run(assembly: Assembly) -> None:
+    """Serve until a signal ends it."""
+    with background(assembly) as service:
+        _serve(assembly, service)
+
+
+def work(assembly: Assembly) -> None:
+    """Take turns and send, without a page, until a signal ends it."""
+    if assembly.database.embedded:
+        raise click.ClickException("several processes need PostgreSQL: set DALIL_DATABASE_URL")
+    over = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: over.set())
+    with background(assembly) as service:
+        service.start()
+        click.echo("This worker takes turns and sends what is due. Ctrl-C ends it after the present turn.")
+        over.wait()
+
+
+def _serve(assembly: Assembly, service: Service) -> None:
+    settings, stopping = assembly.settings, Signal()
     parts = assembly.parts_of_page(service.ready, stopping)
     config = uvicorn.Config(
         create_app(parts), settings.host, settings.port, log_level="warning", access_log=False, server_header=False
@@ -38,10 +70,5 @@ def run(assembly: Assembly) -> None:
     click.echo(f"Dalil is at {settings.address}  (health: {settings.address}/readyz)")
     click.echo("The models load in the background; what is asked meanwhile is kept and answered.")
     click.echo("In another terminal: dalil tickets list · dalil doctor. Ctrl-C ends it.")
-    try:
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
-            Server(config, parts, service.start).run()
-    finally:
-        for close in bars:
-            close()
-        service.stop()
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
+        Server(config, parts, service.start).run()
