@@ -70,7 +70,13 @@ class Assembly:
     @cached_property
     def channels(self) -> dict[str, Channel]:
         """The channels that are set up, by name."""
-        return {channel.name: channel for channel in (self.web, ConsoleChannel())}
+        return {channel.name: channel for channel in (self.web, ConsoleChannel())} | self.providers
+
+    @cached_property
+    def providers(self) -> dict[str, Channel]:
+        """The channels that a provider stands behind, as far as they are set up."""
+        made = (_whatsapp(self.settings), _telegram(self.settings))
+        return {channel.name: channel for channel in made if channel is not None}
 
     @cached_property
     def intake(self) -> Intake:
@@ -132,7 +138,41 @@ class Assembly:
         """What the web app needs."""
         from bot.web import Parts
 
-        return Parts(self.settings, self.database, self.vault, self.intake, self.web, self.said, ready, stopping)
+        return Parts(
+            settings=self.settings,
+            database=self.database,
+            vault=self.vault,
+            intake=self.intake,
+            web=self.web,
+            providers=self.providers,
+            said=self.said,
+            ready=ready,
+            stopping=stopping,
+        )
+
+
+def _telegram(settings: Settings) -> Channel | None:
+    if settings.telegram_token is None:
+        return None
+    from channels.telegram import TelegramChannel
+
+    secret = settings.telegram_secret.get_secret_value() if settings.telegram_secret else ""
+    return TelegramChannel(settings.telegram_token.get_secret_value(), secret, settings.telegram_api_url)
+
+
+def _whatsapp(settings: Settings) -> Channel | None:
+    if not (settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from):
+        return None
+    from channels.whatsapp import WhatsAppChannel
+
+    return WhatsAppChannel(
+        settings.twilio_account_sid,
+        tuple(token.get_secret_value() for token in settings.twilio_auth_token),
+        settings.twilio_from,
+        settings.public,
+        api_url=settings.twilio_api_url,
+        templates=settings.twilio_templates,
+    )
 
 
 class Service:

@@ -27,11 +27,27 @@ def _settings(settings: Settings) -> list[str]:
     lines = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        secret = name in {"secret_key", "database_url"}
-        shown = "(set)" if secret and value else "–" if value in (None, ()) else str(value)
+        shown = "(set)" if "Secret" in repr(value) else "–" if value in (None, (), {}) else str(value)
         mark = "set" if name in settings.model_fields_set else "default"
-        lines.append(f"  DALIL_{name.upper():15} {shown:24} {mark:8} {field.description}")
+        lines.append(f"  DALIL_{name.upper():19} {shown:20} {mark:8} {field.description}")
     return lines
+
+
+def _channels(settings: Settings) -> list[str]:
+    """Which channels with a provider are set up, and what is missing where somebody has begun."""
+    needed = {
+        "WhatsApp": ("twilio_account_sid", "twilio_auth_token", "twilio_from", "public_url"),
+        "Telegram": ("telegram_token", "telegram_secret", "public_url"),
+    }
+    lines = []
+    for channel, names in needed.items():
+        missing = [f"DALIL_{name.upper()}" for name in names if not getattr(settings, name)]
+        begun = any(getattr(settings, name) for name in names if name != "public_url")
+        if begun and missing:
+            lines.append(f"! {channel} is not complete: set {', '.join(missing)}")
+        elif begun:
+            lines.append(f"✓ {channel} calls {settings.public}/channels/{channel.lower()}")
+    return lines or ["! no WhatsApp and no Telegram: people reach this by the page only (docs/channels.md)"]
 
 
 def _state(assembly: Assembly) -> tuple[list[str], bool]:
@@ -40,6 +56,7 @@ def _state(assembly: Assembly) -> tuple[list[str], bool]:
         unchecked, total = len(catalogue.unchecked(session)), sum(kinds.values())
         build, waiting = builds.published(session), inbox.waiting(session)
         counts, requests = outbox.counts(session), tickets.count_open(session)
+        dead_letters, doubts = outbox.dead(session), outbox.doubts(session)
     lines = [
         "✓ the database answers",
         f"✓ {total} records: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
@@ -53,6 +70,12 @@ def _state(assembly: Assembly) -> tuple[list[str], bool]:
     lines.append(f"{'✓' if waiting == 0 else '!'} {waiting} messages wait for an answer")
     if dead := counts.get("dead", 0):
         lines.append(f"! {dead} messages could not be delivered")
+        lines += [f"    number {number}: {why}" for number, why in dead_letters]
+    if parked := counts.get("parked", 0):
+        lines.append(f"! {parked} messages wait until the person writes again (the channel's 24 hours are over)")
+    if doubts:
+        lines.append(f"! {doubts} messages had an outcome that nobody knows; these may have arrived twice")
+    lines += _channels(assembly.settings)
     lines.append(f"{'✓' if requests == 0 else '!'} {requests} open requests: `dalil tickets list`")
     if not assembly.settings.public_url:
         lines.append("! DALIL_PUBLIC_URL is not set: the page works on this machine only")

@@ -27,6 +27,20 @@ class Settings(BaseSettings):
     secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="secret for addresses at rest, the newest first, by commas; made in the data folder if empty"
     )
+    twilio_account_sid: str | None = Field(
+        None, pattern=r"^AC[0-9a-f]{32}$", description="Twilio account, for WhatsApp"
+    )
+    twilio_auth_token: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Twilio's auth token; while rotating the newest first, by commas"
+    )
+    twilio_from: str | None = Field(None, description="our WhatsApp sender: whatsapp:+… or a messaging service (MG…)")
+    twilio_templates: Annotated[dict[str, str], NoDecode] = Field(
+        {}, description="templates that invite people back: en=HX…,fr=HX… (`dalil templates` makes them)"
+    )
+    twilio_api_url: str | None = Field(None, description="address of Twilio's API; only for a test server")
+    telegram_token: SecretStr | None = Field(None, description="token of the Telegram bot")
+    telegram_secret: SecretStr | None = Field(None, description="what Telegram's webhook is called with")
+    telegram_api_url: str | None = Field(None, description="address of the Bot API; only for a test server")
     operator: str = Field("ITU–UNDP facility", max_length=80, description="who runs this, as people are told")
     helpline: str | None = Field(None, max_length=200, description="number or link named to people in distress")
     officer_hours: str | None = Field(
@@ -34,12 +48,22 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(180, ge=1, le=3650, description="days after which silent conversations are erased")
 
-    @field_validator("secret_key", mode="before")
+    @field_validator("secret_key", "twilio_auth_token", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("public_url", "chroma_url")
+    @field_validator("twilio_templates", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if any(not sign or not sid.strip().startswith("HX") for _, sign, sid in pairs):
+            raise ValueError("must be pairs of language and template: en=HX…,fr=HX…")
+        return {language.strip(): sid.strip() for language, _, sid in pairs}
+
+    @field_validator("public_url", "chroma_url", "twilio_api_url", "telegram_api_url")
     @classmethod
     def _http(cls, value: str | None) -> str | None:
         if value is None:

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 
+from bot import webhooks
 from bot.pages import assets, render
 from bot.webchat import Parts, language_of, routes
 from locales import translations
@@ -48,6 +49,7 @@ def create_app(parts: Parts) -> FastAPI:
     """Build the app on what `parts` holds."""
     app = FastAPI(title="Dalil", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(routes(parts))
+    app.include_router(webhooks.routes(parts))
     _add_health(app, parts)
     _add_files(app)
     app.add_exception_handler(StarletteHTTPException, _refuse)

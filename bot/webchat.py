@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv6Network, ip_address
@@ -19,7 +19,7 @@ from bot.pages import render
 from bot.settings import Settings
 from bot.signals import Signal
 from channels import contract
-from channels.contract import Forged, Malformed
+from channels.contract import Channel, Forged, Malformed
 from channels.text import LONGEST_INBOUND
 from channels.web import COOKIE, LONGEST_BODY, WebChannel, is_token, new_token
 from locales import LANGUAGES, Language, negotiate, speak, translations
@@ -57,6 +57,8 @@ class Parts:
     vault: Vault
     intake: Intake
     web: WebChannel
+    providers: Mapping[str, Channel]
+    """The channels that a provider stands behind, by name."""
     said: Signal
     """Raised when something was put into the outbox."""
     ready: Callable[[], bool]

@@ -159,6 +159,12 @@ def transcript(session: Session, conversation_id: int, limit: int = 10_000) -> l
     return sorted(said, key=lambda m: (m.received_at if isinstance(m, Message) else m.created_at, m.id))
 
 
+def dead(session: Session, limit: int = 10) -> list[tuple[int, str]]:
+    """The latest dead letters, and why they were given up."""
+    query = select(Delivery.id, Delivery.failure).where(Delivery.state == "dead").order_by(Delivery.id.desc())
+    return [(number, failure or "no reason kept") for number, failure in session.execute(query.limit(limit))]
+
+
 def counts(session: Session) -> dict[str, int]:
     """How many deliveries are in each state."""
     rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from bot.intake import Intake
 from bot.settings import Settings
 from bot.signals import Signal
 from bot.web import Parts, Server, create_app
+from channels.contract import Channel
 from channels.web import WebChannel
 from store import outbox
 from store.database import MIGRATIONS, Database
@@ -60,7 +61,13 @@ class Worker(threading.Thread):
 class Site:
     """The app, and what a test may do behind its back."""
 
-    def __init__(self, folder: Path, answer: Callable[[str], list[Answer]] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        answer: Callable[[str], list[Answer]] | None = None,
+        providers: Sequence[Channel] = (),
+        **settings: Any,
+    ) -> None:
         """`settings` are those of `bot.settings`; without `answer`, each text is said back."""
         self.port = _free_port()
         self.settings = Settings(_env_file=None, home=folder, port=self.port, **settings)
@@ -75,6 +82,7 @@ class Site:
             vault=vault,
             intake=Intake(self.database, vault, arrived),
             web=WebChannel(self.settings.public_url),
+            providers={channel.name: channel for channel in providers},
             said=Signal(),
             ready=lambda: self.is_ready,
         )
