@@ -20,7 +20,7 @@ from bot.privacy import expire
 from bot.settings import Settings
 from bot.signals import Signal
 from channels.console import ConsoleChannel
-from channels.contract import Channel
+from channels.contract import Channel, SendError
 from channels.web import WebChannel
 from store import contacts, inbox
 from store.database import Database
@@ -187,7 +187,7 @@ class Service:
         self._sender = Sender(assembly.database, assembly.vault, assembly.channels, assembly.said)
         self._threads = [
             threading.Thread(target=self._think, name="worker", daemon=True),
-            threading.Thread(target=lambda: asyncio.run(self._sender.run()), name="sender", daemon=True),
+            threading.Thread(target=lambda: asyncio.run(self._send()), name="sender", daemon=True),
         ]
         self._stop_worker: Callable[[], None] = lambda: None
 
@@ -219,6 +219,12 @@ class Service:
         """Whether questions can be answered now."""
         engine: Engine | None = self._assembly.__dict__.get("engine")
         return engine is not None and engine.ready
+
+    async def _send(self) -> None:
+        """Send what is due; meanwhile tell the providers that want to know where to call and what can be said."""
+        telling = asyncio.gather(*(_announce(self._assembly, each) for each in self._assembly.providers.values()))
+        await self._sender.run()
+        telling.cancel()
 
     def _think(self) -> None:
         """Load retrieval, then take turns; what comes in meanwhile waits in the inbox."""
@@ -267,6 +273,17 @@ class Service:
                 with suppress(Exception), self._assembly.database.write() as session:
                     if gone := expire(session, settings.retention_days):
                         log.info("contacts.expired", count=gone)
+
+
+async def _announce(assembly: Assembly, channel: Channel) -> None:
+    from bot.replies import Replies
+    from locales import LANGUAGES
+
+    menus = {code: Replies(code).menu() for code in LANGUAGES}
+    try:
+        await channel.announce(f"{assembly.settings.public}/channels/{channel.name}", menus | {"": menus["en"]})
+    except SendError as error:
+        log.warning("channel.not_announced", channel=channel.name, error=str(error))
 
 
 def _lock(path: Path) -> IO[str]:

@@ -162,6 +162,19 @@ def ingest(path: Path | None) -> None:
 
 
 @main.group()
+def poll() -> None:
+    """Fetch messages where no webhook can be called: on a machine of one's own."""
+
+
+@poll.command("telegram")
+def poll_telegram() -> None:
+    """Fetch Telegram's messages and keep them; `dalil serve` in another terminal answers."""
+    from bot.serve import poll
+
+    poll(_assembly())
+
+
+@main.group()
 def catalogue() -> None:
     """Look after the records."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
@@ -15,6 +16,9 @@ from retrieval.places import language_name, place_name
 
 LONGEST_REPLY = 1200
 """Characters of one reply: what a phone shows without much scrolling, and fewer than any channel's limit."""
+
+_COMMAND = re.compile(r"\W*/([a-z]+)\W+(.+)")
+"""A command and its description in a line of /help."""
 
 TOPICS_OFFERED = ("computer-basics", "programming", "e-commerce", "cybersecurity", "digital-government")
 """Topics that are offered as buttons when somebody does not say what they look for."""
@@ -103,7 +107,16 @@ class Replies:
 
     def help(self) -> Outgoing:
         """What one can write."""
-        lines = [
+        return Outgoing("\n".join(self._help_lines()), (self.person_button(),))
+
+    def menu(self) -> list[tuple[str, str]]:
+        """Commands and what they do, as /help says it: for channels that have a menu of commands."""
+        parts = [part for line in self._help_lines() for part in line.split("·")]
+        found = [_COMMAND.fullmatch(part.strip()) for part in parts]
+        return [(match[1], match[2]) for match in found if match]
+
+    def _help_lines(self) -> list[str]:
+        return [
             self._("Write in your own words what you want to learn or find. Then you can also write:"),
             self._("2 – details of the second result"),
             self._("more – other results"),
@@ -114,7 +127,6 @@ class Replies:
             self._("/me – what I know about you · /export – all of it · /erase – delete it"),
             self._("/stop – I write no more · /start – begin again"),
         ]
-        return Outgoing("\n".join(lines), (self.person_button(),))
 
     # --- answers ------------------------------------------------------------------------------
 

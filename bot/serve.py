@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from bot.assembly import Assembly, InUse, Service
 from bot.logs import set_up
 from bot.signals import Signal
 from bot.web import Server, create_app
+from channels.contract import SendError
 
 
 @contextmanager
@@ -59,6 +61,30 @@ def work(assembly: Assembly) -> None:
         service.start()
         click.echo("This worker takes turns and sends what is due. Ctrl-C ends it after the present turn.")
         over.wait()
+
+
+def poll(assembly: Assembly) -> None:
+    """Fetch what people write on Telegram until a signal ends it. Takes the webhook away: never both."""
+    from channels.telegram import TelegramChannel
+
+    channel = assembly.providers.get(TelegramChannel.name)
+    if not isinstance(channel, TelegramChannel):
+        raise click.ClickException("Telegram is not set up: set DALIL_TELEGRAM_TOKEN")
+
+    async def fetch() -> None:
+        async for updates in channel.poll():
+            heard = [message for update in updates for message in channel.read(update)]
+            await asyncio.to_thread(assembly.intake.receive, heard, channel.name)
+            for message in heard:
+                await channel.typing(message.address, message.external_id)
+
+    click.echo("Fetching from Telegram. `dalil serve` in another terminal answers. Ctrl-C ends it.")
+    try:
+        asyncio.run(fetch())
+    except KeyboardInterrupt:
+        pass
+    except SendError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _serve(assembly: Assembly, service: Service) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from bot.webchat import Parts
 from channels import contract
-from channels.contract import Channel, Forged, Malformed
+from channels.contract import Channel, Forged, Inbound, Malformed
 
 log = structlog.get_logger("webhooks")
 
@@ -39,7 +40,9 @@ def _receiver(parts: Parts, channel: Channel):  # type: ignore[no-untyped-def]  
             return Response(status_code=400)
         if brought:
             await run_in_threadpool(parts.intake.receive, brought, channel.name)
-        return Response(status_code=200)
+        heard = [entry for entry in brought if isinstance(entry, Inbound)]
+        show = BackgroundTask(channel.typing, heard[-1].address, heard[-1].external_id) if heard else None
+        return Response(status_code=200, background=show)  # a nicety, after the acknowledgement
 
     return receive
 

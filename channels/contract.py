@@ -151,6 +151,12 @@ class Channel(ABC):
         """Outside the window: ask a person, by an approved template, to write again. Raises a `SendError`."""
         raise OutsideWindow("the channel has no templates")
 
+    async def announce(self, url: str, menus: Mapping[str, Sequence[tuple[str, str]]]) -> None:  # noqa: B027 - few ask
+        """Tell the provider where to call us and what can be said: commands and descriptions by language.
+
+        The menu of "" is for everybody else. Raises a `SendError`.
+        """
+
     async def typing(self, address: str, external_id: str) -> None:  # noqa: B027 - most channels have nothing to show
         """Show the person that an answer to their message is on its way. Never raises; a nicety."""
 
