@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # MALLOC_ARENA_MAX: glibc otherwise keeps a heap for every thread, some 20 MB that nothing uses.
 
-.PHONY: run test install check bench evaluate lock messages cities clean
+.PHONY: run test install check bench chaos evaluate lock messages cities clean
 
 run: .venv/installed
 	MALLOC_ARENA_MAX=2 $(BIN)/dalil serve
@@ -26,6 +26,9 @@ evaluate: .venv/installed
 
 bench: .venv/developing
 	$(BIN)/python -m tests.bench
+
+chaos: .venv/developing # kills it again and again under load; DALIL_TEST_POSTGRES_URL adds PostgreSQL
+	$(BIN)/python -m tests.chaos
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "Setting up in .venv (a few minutes the first time) …"

@@ -22,7 +22,7 @@ from bot.signals import Signal
 from channels.console import ConsoleChannel
 from channels.contract import Channel, SendError
 from channels.web import WebChannel
-from store import contacts, inbox
+from store import contacts, inbox, outbox
 from store.database import Database
 from store.vault import Vault
 
@@ -198,6 +198,7 @@ class Service:
             self._lock = _lock(assembly.settings.home / "serving")
             with assembly.database.write() as session:
                 inbox.release_all(session)
+                outbox.release_all(session)
 
     def start(self) -> None:
         """Start everything and return at once; models load in the background."""

@@ -38,8 +38,8 @@ AT_ONCE = 8
 """Messages on their way at the same time, each to another person."""
 MARGIN = timedelta(minutes=2)
 """How much earlier than the channel we take its window for closed: its clock is not ours."""
-MOST_DOUBTS = 2
-"""Unknown outcomes of one message: after the first it is sent once more, after the second it is given up."""
+MOST_DOUBTS = 4
+"""Unknown outcomes of one message before it is given up: nobody shall be left without an answer by a bad minute."""
 
 
 class Sender:
@@ -102,7 +102,7 @@ class Sender:
             if receipt := await channel.find(address, message, delivery.created_at):
                 return receipt
             if delivery.unknowns >= MOST_DOUBTS:
-                raise Permanent("sent twice, and nobody knows whether it arrived")
+                raise Permanent(f"sent {delivery.unknowns} times, and nobody knows whether it arrived")
         if contact.stopped_at and delivery.author == "officer":
             raise Stopped("the person asked for no more messages")
         if channel.window and contact.seen_at + channel.window - MARGIN < now():
@@ -158,7 +158,8 @@ def fail(session: Session, delivery: Delivery, error: SendError, patience: timed
     if isinstance(error, OutsideWindow):
         outbox.park(session, delivery.id, str(error))
     elif isinstance(error, Unknown):
-        outbox.doubt(session, delivery.id, now() + patience, str(error))
+        again = timedelta(seconds=2.0**delivery.unknowns if delivery.unknowns else 0)
+        outbox.doubt(session, delivery.id, now() + max(patience, again), str(error))
     elif isinstance(error, Permanent | Stopped) or delivery.attempts >= MOST_ATTEMPTS:
         outbox.bury(session, delivery.id, str(error))
     else:

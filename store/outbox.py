@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from store.tables import Contact, Conversation, Delivery, Message, now
 
-SENDING = timedelta(seconds=60)
+SENDING = timedelta(seconds=30)
 """How long a sender may take before the outcome counts as unknown."""
 
 _RANK = {"parked": 0, "queued": 0, "sending": 1, "unknown": 1, "sent": 2, "delivered": 3, "read": 4, "dead": 5}
@@ -71,6 +71,7 @@ def claim(session: Session) -> tuple[Delivery, Contact] | None:
         .values(
             state=case((Delivery.state == "queued", "sending"), else_="unknown"),
             attempts=Delivery.attempts + case((Delivery.state == "queued", 1), else_=0),
+            unknowns=Delivery.unknowns + case((Delivery.state == "sending", 1), else_=0),
             due_at=moment + SENDING,
         )
         .returning(Delivery.id)
@@ -82,6 +83,12 @@ def claim(session: Session) -> tuple[Delivery, Contact] | None:
         found.join(Contact, Contact.id == Conversation.contact_id).where(Delivery.id == taken)
     ).one()
     return delivery, contact
+
+
+def release_all(session: Session) -> None:
+    """At the start of the only process: whoever was sending is gone, and the outcome unknown."""
+    lost = update(Delivery).where(Delivery.state == "sending")
+    session.execute(lost.values(state="unknown", due_at=now(), unknowns=Delivery.unknowns + 1))
 
 
 def advance(session: Session, delivery_id: int, state: str, external_id: str | None = None) -> bool:

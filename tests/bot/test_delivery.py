@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from bot.delivery import MOST_ATTEMPTS, Sender
+from bot.delivery import MOST_ATTEMPTS, MOST_DOUBTS, Sender
 from bot.signals import Signal
 from channels.contract import (
     Channel,
@@ -194,9 +194,9 @@ def test_an_unknown_outcome_that_nobody_knows_of_is_sent_once_more_and_counted(p
         assert outbox.doubts(session) == 1
 
 
-def test_an_outcome_that_stays_unknown_twice_is_given_up_visibly(post: Post) -> None:
+def test_an_outcome_that_stays_unknown_is_given_up_visibly_in_the_end(post: Post) -> None:
     post.queue("hello")
-    post.channel.faults.extend([Unknown("timeout"), Unknown("timeout")])
+    post.channel.faults.extend(Unknown("timeout") for _ in range(MOST_DOUBTS))
 
     post.send(waiting=True)
 
