@@ -161,6 +161,22 @@ def ingest(path: Path | None) -> None:
         sys.exit(1)
 
 
+@main.command()
+@click.option("--create", is_flag=True, help="Make those that are missing and ask WhatsApp to approve them.")
+def templates(create: bool) -> None:
+    """Show WhatsApp's templates: what may be sent when somebody has not written for 24 hours."""
+    import asyncio
+
+    from bot.templates import show
+    from channels.contract import SendError
+
+    try:
+        lines = asyncio.run(show(_assembly(prepare=False), create=create))
+    except SendError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("\n".join(lines))
+
+
 @main.group()
 def poll() -> None:
     """Fetch messages where no webhook can be called: on a machine of one's own."""

@@ -195,6 +195,10 @@ class Replies:
         lines.append(self._("The answer will come here. You can go on asking me meanwhile."))
         return "\n".join(lines)
 
+    def invitation(self) -> str:
+        """What may be sent by template when a person has been silent for too long; it ends with a full stop."""
+        return self._("There is an answer for you from Dalil, the digital skills desk. Please write back to read it.")
+
     def closed(self, number: int) -> Outgoing:
         """A request was closed."""
         text = self._("Your request number {number} is closed. Write again if you need something else.")
