@@ -190,6 +190,7 @@ class Service:
             threading.Thread(target=lambda: asyncio.run(self._send()), name="sender", daemon=True),
         ]
         self._stop_worker: Callable[[], None] = lambda: None
+        self._failing = False
 
     def claim(self) -> None:
         """Make sure that nobody else serves from an embedded database. Raises `InUse`."""
@@ -235,8 +236,7 @@ class Service:
         assembly = self._assembly
         reading = threading.Thread(target=warm_up, name="warm-up", daemon=True)
         reading.start()
-        while not self._load() and not self._stopping.wait(FOLLOW_EVERY):
-            log.warning("index.retry")
+        self._load()  # if that fails people are told that a person will answer, and the keeper tries on
         reading.join()
         worker = Worker(assembly.database, assembly.assistant, assembly.arrived, assembly.said)
         self._stop_worker = worker.stop
@@ -246,16 +246,17 @@ class Service:
             worker.run()
         keeper.join(10)
 
-    def _load(self) -> bool:
+    def _load(self) -> None:
         expect, progress = self._build_progress()
         try:
             self._assembly.stock()
             made = self._assembly.engine.load(progress, expect)
-        except Exception:
-            log.exception("index.failed")
-            return False
+        except Exception as error:
+            log.error("index.failed", error=f"{type(error).__name__}: {error}"[:300], exc_info=not self._failing)  # noqa: TRY400 - the trace once is enough
+            self._failing = True
+            return
+        self._failing = False
         log.info("index.ready", built=made)
-        return True
 
     def _keep(self) -> None:
         """Follow the published build, rebuild a damaged one, erase what is past its time."""
