@@ -6,9 +6,11 @@ A word of a pattern may begin or end with `*` (any beginning, any ending); `...`
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -46,21 +48,28 @@ class Patterns:
     def __init__(self, language: str, entries: Iterable[tuple[str, str]]) -> None:
         """`entries`: patterns, each with its target."""
         self.language = language
-        self.spellings: set[str] = set()
-        """Single words that are matched as they are: what a typo may have been meant for."""
-        self.lexicon: set[str] = set()
-        """Every word that stands in a pattern: it exists, so it is no typo."""
         groups: defaultdict[str, dict[str, None]] = defaultdict(dict)
         for steps, target in _steps(list(entries)):
             first, _, rest = steps.partition(" ")
-            groups[first][f"{rest}\t{target}"] = None
-            self.lexicon.update(step.strip("*") for step in steps.split(" ") if step != _GAP)
-            if not rest and not first.startswith("*") and len(first.strip("*")) >= SHORTEST_TYPO:
-                self.spellings.add(first.strip("*"))
+            groups[sys.intern(first)][f"{rest}\t{target}"] = None
         # First word → a line for each pattern: its other words, what it stands for. A language has 10,000 and more of
         # them, so they are kept as text; as objects they would take five times the memory.
         self._groups = {first: "\n".join(lines) for first, lines in groups.items()}
         self._infixes = tuple(first for first in self._groups if first.startswith("*") and first.endswith("*"))
+
+    @cached_property
+    def lexicon(self) -> frozenset[str]:
+        """Every word that stands in a pattern: it exists, so it is no typo."""
+        rests = (line.partition("\t")[0] for group in self._groups.values() for line in group.split("\n"))
+        steps = (*self._groups, *(step for rest in rests for step in rest.split()))
+        return frozenset(sys.intern(step.strip("*")) for step in steps if step != _GAP)
+
+    @cached_property
+    def spellings(self) -> tuple[str, ...]:
+        """Single words that are matched as they are: what a typo may have been meant for."""
+        alone = (first for first, group in self._groups.items() if group.startswith("\t") or "\n\t" in group)
+        words = (sys.intern(first.strip("*")) for first in alone if not first.startswith("*"))
+        return tuple(dict.fromkeys(word for word in words if len(word) >= SHORTEST_TYPO))
 
     def find(self, text: list[str]) -> Iterator[Match]:
         """Every match in the words of a text, overlapping ones included."""

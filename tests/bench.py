@@ -70,7 +70,7 @@ def report(name: str, taken: list[float]) -> None:
 @contextmanager
 def served(home: str) -> Iterator[subprocess.Popen[bytes]]:
     """A serving process of its own, started as `make run` does."""
-    environment = {**os.environ, "DALIL_HOME": home, "DALIL_PORT": ADDRESS.rpartition(":")[2], "MALLOC_ARENA_MAX": "2"}
+    environment = {**os.environ, "DALIL_HOME": home, "DALIL_PORT": ADDRESS.rpartition(":")[2], "MALLOC_ARENA_MAX": "1"}
     command = [str(Path(sys.executable).with_name("dalil")), "serve"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
