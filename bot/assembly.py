@@ -120,8 +120,6 @@ class Assembly:
         self.database.migrate()
         with self.database.write() as session:
             contacts.check_key(session, self.vault)
-            if len(self.settings.secrets) > 1:
-                contacts.reseal(session, self.vault)
 
     def stock(self) -> None:
         """Load the starter catalogue if there are no records at all."""
@@ -195,6 +193,9 @@ class Service:
     def claim(self) -> None:
         """Make sure that nobody else serves from an embedded database. Raises `InUse`."""
         assembly = self._assembly
+        if len(assembly.settings.secrets) > 1:  # only here: other commands must not change what a server relies on
+            with assembly.database.write() as session:
+                contacts.reseal(session, assembly.vault)
         if assembly.database.embedded:
             self._lock = _lock(assembly.settings.home / "serving")
             with assembly.database.write() as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import getpass
+import os
 import secrets
 import sys
 from datetime import date
@@ -54,6 +55,7 @@ def main() -> None:
     """Dalil: the chat desk of a clearing house for digital skills."""
     # Loading makes a million small things that stay. Looking through them for rubbish at every 700th doubles the time.
     gc.set_threshold(100_000)
+    os.umask(0o077)  # database, index, backups and key are for their owner only
 
 
 @main.command()
@@ -276,11 +278,13 @@ def show(number: int) -> None:
             raise click.ClickException(f"there is no request {number}")
         store.note(session, getpass.getuser(), "ticket.show", str(number))
         said = outbox.transcript(session, ticket.conversation_id) if ticket.conversation_id else []
-        click.echo(f"request {ticket.id}: {ticket.state}, {ticket.reason}, {ticket.language}, {ticket.country or '–'}")
-        click.echo(dump(ticket.need))
-        for entry in said:
-            who = "person" if isinstance(entry, Message) else entry.author
-            click.echo(f"\n[{who}] {entry.text}")
+    # Printed when the database is free again: a pager may take as long as it likes.
+    click.echo(f"request {ticket.id}: {ticket.state}, {ticket.reason}, {ticket.language}, {ticket.country or '–'}")
+    click.echo(dump(ticket.need))
+    for entry in said:
+        who = "person" if isinstance(entry, Message) else entry.author
+        words = entry.text.replace("\n", "\n    ")  # indented: nobody can write a line that looks like ours
+        click.echo(f"\n[{who}] {words}")
 
 
 @tickets.command()

@@ -111,7 +111,7 @@ class Commands:
 
     def _number(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         last = known.context.get("last", [])
-        number = int(command.value)
+        number = int(command.value) if command.value.isdecimal() else 0
         record = self._answers.engine.record(last[number - 1]) if 1 <= number <= len(last) else None
         if record is None:
             return Outcome(Action.CLARIFY, language, [Replies(language).no_number()], context=known.context)
@@ -122,7 +122,7 @@ class Commands:
 
     def _example(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         examples = Replies(language).examples()
-        number = int(command.value) if command.value.isdigit() else 0
+        number = int(command.value) if command.value.isdecimal() else 0
         if not 1 <= number <= len(examples):
             return self._help(command, text, language, known)
         return self._reply(examples[number - 1], replace(known, language=language))

@@ -56,7 +56,8 @@ class Talk:
         """Mark what was printed as sent."""
         from bot.delivery import Sender
 
-        sender = Sender(self._assembly.database, self._assembly.vault, self._assembly.channels, self._assembly.said)
+        channels = {"console": self._assembly.channels["console"]}  # others' answers are for who serves them
+        sender = Sender(self._assembly.database, self._assembly.vault, channels, self._assembly.said)
 
         async def drain() -> None:
             while await sender.step():

@@ -13,6 +13,7 @@ from retrieval.words import words
 SLASHES = frozenset({"stop", "start", "erase", "export", "me", "help", "language", "person", "new", "more"})
 _LONGEST = 8
 """Words up to which a message can be a command."""
+_NAME = re.compile("[a-z]*")
 _NUMBER = re.compile(r"^\W*(\d{1,2})\W*$")
 
 
@@ -32,7 +33,7 @@ def control(text: str, choice: str | None, known: str | None) -> Control | None:
         return Control(name, value)
     stripped = text.strip()
     if stripped.startswith("/"):
-        name = stripped[1:].split("@")[0].split(maxsplit=1)[0].lower() if stripped[1:].strip() else "help"
+        name = _NAME.match(stripped[1:].lower())[0]  # type: ignore[index]  # it matches the empty word too
         return Control(name) if name in SLASHES else Control("help")
     found = words(text)
     if len(found) == 1 and (number := _NUMBER.match(" ".join(found))):
@@ -54,7 +55,7 @@ def _spoken(found: list[str], known: str | None) -> Control | None:
 def language_named(text: str) -> str | None:
     """The interface language that a message names, by its number in the list or by name in any language."""
     found = words(text)
-    if len(found) == 1 and found[0].isdigit():
+    if len(found) == 1 and found[0].isdecimal():
         codes = list(LANGUAGES)
         return codes[int(found[0]) - 1] if 1 <= int(found[0]) <= len(codes) else None
     for code, language in LANGUAGES.items():

@@ -26,7 +26,7 @@ from channels.contract import (
 from store import contacts, outbox
 from store.database import Database
 from store.tables import Contact, Delivery, now
-from store.vault import Vault
+from store.vault import Vault, WrongKey
 
 log = structlog.get_logger("delivery")
 
@@ -34,6 +34,8 @@ MOST_ATTEMPTS = 8
 LONGEST_WAIT = timedelta(minutes=15)
 LOOK_EVERY = 0.5
 """Seconds between looks into the outbox, for what other processes put there."""
+LONGEST_SENDING = outbox.SENDING.total_seconds() - 5
+"""Seconds after which a sending is given up: before another sender may take the message for lost."""
 AT_ONCE = 8
 """Messages on their way at the same time, each to another person."""
 MARGIN = timedelta(minutes=2)
@@ -80,22 +82,29 @@ class Sender:
             return False
         delivery, contact = claimed
         try:
-            receipt = await self._hand_over(delivery, contact)
+            async with asyncio.timeout(LONGEST_SENDING):
+                receipt = await self._hand_over(delivery, contact)
         except SendError as error:
             await asyncio.to_thread(self._failed, delivery, error)
+        except TimeoutError:
+            await asyncio.to_thread(self._failed, delivery, Unknown("it took too long"))
+        except Exception as error:
+            log.exception("sender.failed", delivery=delivery.id)
+            await asyncio.to_thread(self._failed, delivery, Unknown(f"our own fault: {type(error).__name__}"))
         else:
             await asyncio.to_thread(self._sent, delivery, contact, receipt)
         return True
 
     def _claim(self) -> tuple[Delivery, Contact] | None:
         with self._database.write() as session:
-            return outbox.claim(session)
+            return outbox.claim(session, list(self._channels))
 
     async def _hand_over(self, delivery: Delivery, contact: Contact) -> Receipt:
-        channel = self._channels.get(contact.channel)
-        if channel is None:
-            raise Permanent(f"the channel {contact.channel} is not set up")
-        address = self._vault.open(contact.address_sealed)
+        channel = self._channels[contact.channel]
+        try:
+            address = self._vault.open(contact.address_sealed)
+        except WrongKey:
+            raise Permanent("no key opens the address") from None
         buttons = tuple(Button(title, payload) for title, payload in delivery.buttons)
         message = Outgoing(delivery.text, buttons, reference=str(delivery.id))
         if delivery.state == "unknown":
@@ -147,6 +156,8 @@ def report(session: Session, channel: str, status: Status) -> None:
         return
     if status.state != "failed":
         outbox.advance(session, delivery.id, status.state, status.external_id)
+    elif delivery.external_id and delivery.external_id != status.external_id:
+        return  # of an earlier sending of the same message
     elif delivery.state not in {"delivered", "read", "dead"}:
         fail(session, delivery, status.error or Permanent("the provider could not deliver it"), timedelta(0))
 

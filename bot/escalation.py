@@ -27,7 +27,7 @@ class Escalation:
         if not text:
             raise ValueError("the answer is empty")
         with self._database.write() as session:
-            ticket = session.get(Ticket, number)
+            ticket = session.get(Ticket, number, with_for_update=True)
             if ticket is None or ticket.state != "open" or ticket.conversation_id is None:
                 raise NoTicket(number)
             outbox.queue(session, ticket.conversation_id, ticket.language, text, ticket_id=ticket.id, author="officer")
@@ -39,7 +39,7 @@ class Escalation:
         if outcome not in tickets.OUTCOMES:
             raise ValueError(f"the outcome is one of {', '.join(tickets.OUTCOMES)}")
         with self._database.write() as session:
-            ticket = session.get(Ticket, number)
+            ticket = session.get(Ticket, number, with_for_update=True)
             if ticket is None or not tickets.close(session, number, outcome):
                 raise NoTicket(number)
             if ticket.conversation_id is not None:

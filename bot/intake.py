@@ -12,6 +12,7 @@ from bot.delivery import report
 from bot.signals import Signal
 from channels.contract import Inbound, Status
 from channels.text import clean
+from locales import LANGUAGES
 from store import contacts, inbox, outbox
 from store.database import Database
 from store.tables import now
@@ -89,6 +90,6 @@ class Intake:
         if not inbox.keep(session, conversation.id, entry.external_id, entry.kind, text, entry.choice):
             return False
         contact.seen_at, contact.erased_at = now(), None
-        contact.language = contact.language or entry.language
+        contact.language = contact.language or (entry.language if entry.language in LANGUAGES else None)
         outbox.unpark(session, conversation.id)
         return True

@@ -50,8 +50,11 @@ def _parts(lines: list[str]) -> list[str]:
 
 def forget(session: Session, contact: Contact, conversation: Conversation) -> None:
     """Erase all that a person said and was told. Tickets stay, anonymous; the address goes with the last word."""
-    for table in (Delivery, Message, Turn):
-        session.execute(delete(table).where(table.conversation_id == conversation.id))
+    session.execute(delete(Delivery).where(Delivery.conversation_id == conversation.id))
+    # What has just come in and belongs to no turn yet is answered as the first word of a new conversation.
+    read = Message.turn_id.is_not(None)
+    session.execute(delete(Message).where(Message.conversation_id == conversation.id, read))
+    session.execute(delete(Turn).where(Turn.conversation_id == conversation.id))
     for ticket in session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id)):
         question = ticket.need.get("question", {})
         ticket.need = {"question": {key: question[key] for key in ("topics", "language") if key in question}}

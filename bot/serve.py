@@ -7,15 +7,22 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import click
+import structlog
 import uvicorn
 
 from bot.assembly import Assembly, InUse, Service
 from bot.logs import set_up
 from bot.signals import Signal
 from bot.web import Server, create_app
-from channels.contract import SendError
+from channels.contract import Inbound, Malformed, SendError
+
+if TYPE_CHECKING:
+    from channels.telegram import TelegramChannel
+
+log = structlog.get_logger("serve")
 
 
 @contextmanager
@@ -63,6 +70,14 @@ def work(assembly: Assembly) -> None:
         over.wait()
 
 
+def _read(channel: TelegramChannel, update: object) -> list[Inbound]:
+    try:
+        return channel.read(update)
+    except Malformed:
+        log.warning("poll.malformed")  # it would come again and again
+        return []
+
+
 def poll(assembly: Assembly) -> None:
     """Fetch what people write on Telegram until a signal ends it. Takes the webhook away: never both."""
     from channels.telegram import TelegramChannel
@@ -73,7 +88,7 @@ def poll(assembly: Assembly) -> None:
 
     async def fetch() -> None:
         async for updates in channel.poll():
-            heard = [message for update in updates for message in channel.read(update)]
+            heard = [message for update in updates for message in _read(channel, update)]
             await asyncio.to_thread(assembly.intake.receive, heard, channel.name)
             for message in heard:
                 await channel.typing(message.address, message.external_id)

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from time import monotonic
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -119,7 +119,7 @@ def routes(parts: Parts) -> APIRouter:
             raise HTTPException(403, _("This message did not come from this page.")) from None
         except Malformed:
             raise HTTPException(400, _("This message could not be read.")) from None
-        if seconds := max(pace.wait(token), pace_of_network.wait(_network(request))):
+        if seconds := pace_of_network.wait(_network(request)) or pace.wait(token):
             wait = _("You write very fast. Please wait a moment; your message is sent then.")
             raise HTTPException(429, wait, {"Retry-After": str(seconds)})
         await run_in_threadpool(parts.intake.receive, messages)
@@ -171,6 +171,9 @@ def _network(request: Request) -> str:
         address = ip_address(host)
     except ValueError:
         return host
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    if mapped:
+        return str(mapped)
     return host if address.version == 4 else str(IPv6Network((host, 64), strict=False))
 
 

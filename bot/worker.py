@@ -104,9 +104,8 @@ class Worker:
         inbox.release(conversation)
         if outcome.erase:
             forget(session, contact, conversation)
-            turn_id, ticket_id = None, None
-        else:
-            turn_id, ticket_id = turn.id, self._ticket(session, conversation, contact, outcome)
+        turn_id = None if outcome.erase else turn.id
+        ticket_id = self._ticket(session, conversation, contact, outcome)
         for message in [*outcome.messages, *self._exported(session, contact, conversation, outcome)]:
             buttons = [(button.title, button.payload) for button in message.buttons]
             outbox.queue(
@@ -167,7 +166,7 @@ def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
         tickets=tuple(numbers),
         context=conversation.context,
     )
-    return known, conversation.failures >= PATIENCE
+    return known, conversation.failures > PATIENCE
 
 
 def _heard(messages: list[Message]) -> list[Heard]:

@@ -71,7 +71,8 @@ class WebChannel(Channel):
             return
         # Behind a proxy that ends TLS the request's own scheme is not the visitor's: compare hosts only.
         own_host = urlsplit(request.url).netloc.lower()
-        if _origin(origin) != self._public_origin and urlsplit(origin).netloc.lower() != own_host:
+        sent_by = _origin(origin)
+        if sent_by != self._public_origin and sent_by.partition("://")[2] != own_host:
             raise Forged("sent by another site")
 
     async def send(self, address: str, message: Outgoing) -> Receipt:
@@ -85,7 +86,10 @@ def is_token(text: str) -> bool:
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # "http://[" is no address
+        return ""
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 

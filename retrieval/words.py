@@ -24,6 +24,8 @@ _UNMARK = {0x10000 + sign: chr(sign) for sign in _INDIC_SIGNS}
 WORD = "[\u3400-\u9fff\uf900-\ufaff]|(?:[^\\W_\u3400-\u9fff\uf900-\ufaff]|[\U00010900-\U00010dff])+"
 """A word, or a Chinese character, in `plain` text."""
 _WORD = re.compile(WORD)
+_LONGEST_WORD = 60
+"""Letters; what is longer is no word but an attack: all its beginnings and ends would be looked up."""
 _FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
 
 # French writes small words onto the next one; elsewhere an apostrophe is part of the word (ma'aikata, don't).
@@ -47,7 +49,7 @@ def normalise(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of `text`, normalised. A Chinese character is a word of its own."""
-    found: list[str] = _WORD.findall(plain(text))
+    found = [word for word in _WORD.findall(plain(text)) if len(word) <= _LONGEST_WORD]
     return found if text.isascii() else [whole(word) for word in found]
 
 

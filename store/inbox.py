@@ -38,7 +38,10 @@ def keep(
 
 
 def claim(session: Session) -> Claim | None:
-    """Take the conversation whose unread message has waited longest, if any is free."""
+    """Take the conversation whose unread message has waited longest, if any is free.
+
+    The try counts as failed until `release` says otherwise: also where it kills the process.
+    """
     moment = now()
     oldest = (
         select(Conversation.id)
@@ -53,7 +56,7 @@ def claim(session: Session) -> Claim | None:
     taken = session.scalar(
         update(Conversation)
         .where(Conversation.id == oldest.scalar_subquery())
-        .values(lease=token, leased_until=moment + LEASE)
+        .values(lease=token, leased_until=moment + LEASE, failures=Conversation.failures + 1)
         .returning(Conversation.id)
     )
     return None if taken is None else Claim(taken, token)
@@ -79,7 +82,7 @@ def holds(session: Session, claim: Claim) -> Conversation | None:
 def release(conversation: Conversation, *, failed: bool = False) -> None:
     """Give the turn back; after a failure the next try waits, longer each time."""
     conversation.lease = None
-    conversation.failures = conversation.failures + 1 if failed else 0
+    conversation.failures = conversation.failures if failed else 0
     delay = timedelta(seconds=2**conversation.failures)
     conversation.leased_until = now() + delay if failed else None
 

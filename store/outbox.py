@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Update, case, func, or_, select, update
@@ -30,6 +30,8 @@ def queue(
     author: str = "assistant",
 ) -> Delivery:
     """Put a message into the outbox, in the transaction of whatever caused it."""
+    # The lock keeps ids in the order of commits on PostgreSQL: pages read on from the last id that they have seen.
+    session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
     delivery = Delivery(
         conversation_id=conversation_id,
         turn_id=turn_id,
@@ -44,8 +46,8 @@ def queue(
     return delivery
 
 
-def claim(session: Session) -> tuple[Delivery, Contact] | None:
-    """Take the next message that is due; each conversation's messages go out one after the other.
+def claim(session: Session, channels: Collection[str]) -> tuple[Delivery, Contact] | None:
+    """Take the next message for one of `channels` that is due; each conversation's go out one after the other.
 
     One whose outcome is unknown, or whose sender never came back, is taken when its time has come, in state `unknown`.
     """
@@ -59,6 +61,8 @@ def claim(session: Session) -> tuple[Delivery, Contact] | None:
     due = (
         select(Delivery.id)
         .join(Conversation, Conversation.id == Delivery.conversation_id)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .where(Contact.channel.in_(channels))
         .where(Delivery.state.in_(("queued", "sending", "unknown")), Delivery.due_at <= moment, ~blocked.exists())
         .where(or_(Conversation.send_after.is_(None), Conversation.send_after <= moment))
         .order_by(Delivery.due_at, Delivery.id)
@@ -111,8 +115,9 @@ def of(session: Session, channel: str, reference: str | None, external_id: str) 
 
 
 def postpone(session: Session, delivery_id: int, until: datetime, failure: str) -> None:
-    """Try again later."""
-    values = {"state": "queued", "due_at": until, "failure": failure}
+    """Try again later; a message whose outcome is unknown stays so."""
+    state = case((Delivery.state == "unknown", "unknown"), else_="queued")
+    values = {"state": state, "due_at": until, "failure": failure}
     session.execute(_unfinished(delivery_id).values(values))
 
 

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from store.tables import Audit, Ticket, now
 
+MOST_BEFORE = 20
+"""Earlier wordings of a need that a ticket keeps."""
 OUTCOMES = ("matched", "referred", "gap", "declined")
 
 
@@ -31,7 +33,8 @@ def open_one(
         session.add(ticket)
     else:
         # Nothing that was written down before is lost, and urgency only grows.
-        ticket.need = {**need, "before": [*ticket.need.get("before", []), _without_history(ticket.need)]}
+        before = [*ticket.need.get("before", []), _without_history(ticket.need)]
+        ticket.need = {**need, "before": before[-MOST_BEFORE:]}
         ticket.reason = reason if urgent or not ticket.urgent else ticket.reason
         ticket.urgent = ticket.urgent or urgent
         ticket.country = country or ticket.country
@@ -46,7 +49,9 @@ def _without_history(need: dict[str, Any]) -> dict[str, Any]:
 def of_conversation(session: Session, conversation_id: int) -> Ticket | None:
     """The open ticket of a conversation."""
     return session.scalars(
-        select(Ticket).where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
+        select(Ticket)
+        .where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
+        .with_for_update()  # an officer may be closing it at this moment
     ).first()
 
 

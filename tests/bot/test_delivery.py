@@ -217,7 +217,7 @@ def test_a_channel_is_given_time_before_an_unknown_outcome_is_looked_into(post: 
 def test_a_sender_that_was_killed_leaves_an_unknown_outcome(post: Post) -> None:
     post.queue("hello")
     with post.database.write() as session:
-        assert outbox.claim(session)  # and then it is gone
+        assert outbox.claim(session, ["scripted"])  # and then it is gone
     post.send()
     assert post.states() == ["sending"]
 
@@ -263,11 +263,37 @@ def test_the_pace_of_a_channel_is_kept_for_each_person(post: Post) -> None:
     assert sorted(post.texts) == ["1a", "2a"]
 
 
-def test_a_channel_that_is_not_set_up_leaves_a_dead_letter(database: Database, vault: Vault) -> None:
+def test_a_process_without_the_channel_leaves_its_messages_alone(database: Database, vault: Vault) -> None:
     post = Post(database, vault)
     post.sender = Sender(database, vault, {}, Signal())
     post.queue("hello")
 
     post.send()
 
-    assert post.states() == ["dead"]
+    assert post.states() == ["queued"]
+
+
+def test_our_own_fault_is_counted_and_ends_in_a_dead_letter(post: Post) -> None:
+    post.queue("first")
+    post.queue("second")
+    post.channel.faults.extend(ValueError("a bug") for _ in range(MOST_DOUBTS))  # type: ignore[misc]
+
+    post.send(waiting=True)
+
+    assert post.states() == ["dead", "sent"]
+
+
+def test_while_the_provider_cannot_be_asked_an_unknown_outcome_stays_unknown(post: Post) -> None:
+    class Deaf(Scripted):
+        async def find(self, address: str, message: Outgoing, since: datetime) -> Receipt | None:
+            raise RetryAfter("cannot be asked", 1)
+
+    post.channel.patience = timedelta(minutes=2)
+    post.channel.faults.append(Unknown("timeout"))
+    post.queue("hello")
+    post.send()
+    post.sender = Sender(post.database, post.vault, {"scripted": Deaf()}, Signal())
+    post.time_passes()
+    post.send()
+
+    assert post.states() == ["unknown"]

@@ -34,7 +34,7 @@ def queue(database: Database, conversation: int, text: str) -> int:
 
 def send(database: Database) -> str | None:
     with database.write() as session:
-        taken = outbox.claim(session)
+        taken = outbox.claim(session, ["web"])
         return taken[0].text if taken else None
 
 
@@ -86,17 +86,28 @@ def test_a_turn_whose_lease_ran_out_is_taken_by_another_and_the_first_holds_noth
 def test_a_turn_that_failed_waits_longer_each_time(database: Database, vault: Vault) -> None:
     conversation = talk(database, vault)
     keep(database, conversation, "a")
-    with database.write() as session:
-        row = session.get_one(Conversation, conversation)
-        inbox.release(row, failed=True)
-        first = row.leased_until
-        inbox.release(row, failed=True)
-        second = row.leased_until
-        assert first is not None
-        assert second is not None
-        assert second > first
+    waits = []
+    for _ in range(2):
+        assert claim(database)
+        with database.write() as session:
+            row = session.get_one(Conversation, conversation)
+            inbox.release(row, failed=True)
+            assert row.leased_until is not None
+            waits.append(row.leased_until - now())
+            assert inbox.claim(session) is None
+            row.leased_until = None
 
-    assert claim(database) is None
+    assert waits[1] > waits[0]
+
+
+def test_a_turn_that_kills_its_worker_counts_as_a_failure(database: Database, vault: Vault) -> None:
+    conversation = talk(database, vault)
+    keep(database, conversation, "a")
+    assert claim(database)
+
+    with database.write() as session:  # the process is gone, and another one starts
+        inbox.release_all(session)
+        assert session.get_one(Conversation, conversation).failures == 1
 
 
 def test_the_messages_of_a_conversation_go_out_one_after_the_other(database: Database, vault: Vault) -> None:
