@@ -37,6 +37,8 @@ class Answers:
             return Outcome(Action.REFUSE, language, [replies.refusal()], context=known.context)
         if decision.action is Action.SMALLTALK:
             return Outcome(Action.SMALLTALK, language, [self._small_talk(question, replies)], context=known.context)
+        if known.context.get("last") and not question.searchable:
+            return Outcome(Action.CLARIFY, language, [replies.which()], context=known.context)  # the results stay
         context = {"question": question.facts(), "asked": "topic"}
         return Outcome(Action.CLARIFY, language, [replies.which()], context=context)
 

@@ -16,6 +16,9 @@ from retrieval.engine import Action, Cause, Unavailable
 from retrieval.question import Question
 from retrieval.understanding import understand
 
+_ANSWERS = frozenset({"yes", "no", "number", "language", "erase", "topic"})
+"""Commands that may answer what was asked back."""
+
 
 class Commands:
     """Obeys commands."""
@@ -50,6 +53,8 @@ class Commands:
         }
         if known.stopped and command.name not in {"start", "erase", "export", "me", "stop"}:
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
+        if command.name not in _ANSWERS:  # what was asked back is no longer waited for
+            known = replace(known, context=known.settled())
         handler = handlers.get(command.name, self._help)
         return handler(command, text, language, known)
 
@@ -92,7 +97,8 @@ class Commands:
         return self._answers.hand_over(Cause.PERSON, known.question(), text, language, known)
 
     def _new(self, command: Control, text: str, language: str, known: Known) -> Outcome:
-        return Outcome(Action.SMALLTALK, language, [Replies(language).fresh()])
+        forgotten = {"country": None, "audience": None}
+        return Outcome(Action.SMALLTALK, language, [Replies(language).fresh()], remember=forgotten)
 
     def _more(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         question, shown = known.question(), list(known.context.get("shown", []))

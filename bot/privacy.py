@@ -62,7 +62,7 @@ def forget(session: Session, contact: Contact, conversation: Conversation) -> No
         if ticket.state == "open":
             ticket.state, ticket.outcome, ticket.closed_at = "closed", "declined", now()
     conversation.context = {}
-    contact.country = contact.audience = contact.welcomed_at = contact.stopped_at = None
+    contact.language = contact.country = contact.audience = contact.welcomed_at = contact.stopped_at = None
     contact.language_chosen = False
     contact.erased_at = now()
 

@@ -38,6 +38,8 @@ NEIGHBOURS = {
 """Languages that we do not write → one that most of their speakers read."""
 FOLLOW_UP = 7
 """Words up to which a message without a topic of its own belongs to the question before."""
+_OTHERS = frozenset({"children", "older-persons"})
+"""Audiences that people mostly ask for others."""
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 
 
@@ -79,7 +81,7 @@ class Assistant:
     def _texts(self, heard: Sequence[Heard], known: Known) -> Outcome:
         """Messages that belong together, as one."""
         text = "\n".join(message.text for message in heard if message.kind is Kind.TEXT and message.text).strip()
-        if known.stopped:
+        if known.stopped and not understand(text, known.language).distress:  # whoever is in danger is heard
             language = known.language or "en"
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
         if not _LINK.sub("", text).strip():
@@ -93,10 +95,8 @@ class Assistant:
             return self._commands.obey(command, text, replace(known, language=language))
         question = _in_context(question, known)
         outcome = self._answers.look_up(question, text, language, known)
-        if not speaks and outcome.messages:
-            first = outcome.messages[0]
-            line = Replies(language).not_spoken(question.language)
-            outcome.messages[0] = replace(first, text=f"{line}\n{first.text}")
+        if not speaks:
+            _say_first(outcome, Replies(language).not_spoken(question.language))
         outcome.remember |= _to_remember(question, known, language)
         return outcome
 
@@ -159,8 +159,17 @@ def _interface_language(question: Question, known: Known) -> tuple[str, bool]:
         return known.language or "en", True
     if question.language in LANGUAGES:
         return question.language, True
-    fallback = known.language if known.language in LANGUAGES else NEIGHBOURS.get(question.language, "en")
-    return fallback or "en", len(words(question.text)) < 3
+    short = len(words(question.text)) < 3  # too short to tell the language of
+    neighbour = "en" if short else NEIGHBOURS.get(question.language, "en")
+    return (known.language if known.language in LANGUAGES else neighbour) or "en", short
+
+
+def _say_first(outcome: Outcome, line: str) -> None:
+    if outcome.ticket:
+        outcome.ticket = replace(outcome.ticket, before=f"{line}\n{outcome.ticket.before}".strip())
+    elif outcome.messages:
+        first = outcome.messages[0]
+        outcome.messages[0] = replace(first, text=f"{line}\n{first.text}")
 
 
 def _in_context(question: Question, known: Known) -> Question:
@@ -176,7 +185,7 @@ def _in_context(question: Question, known: Known) -> Question:
     elif asked and question.searchable:
         merged = before.narrowed(question)
         question = replace(merged, topics=question.topics or before.topics, text=question.text)
-    if not question.countries and known.country:
+    if not question.countries and known.country and question.searchable:
         question = replace(question, countries=(known.country,))
     if not question.audiences and known.audience and question.searchable:
         question = replace(question, audiences=(known.audience,))
@@ -187,8 +196,9 @@ def _to_remember(question: Question, known: Known, language: str) -> dict[str, A
     remember: dict[str, Any] = {}
     if not known.language_chosen and language != known.language:
         remember["language"] = language
-    if len(question.countries) == 1 and question.countries[0] != known.country:
+    # What is said first is of the person; later it may be of a cousin or a child. /new begins anew.
+    if len(question.countries) == 1 and not known.country:
         remember["country"] = question.countries[0]
-    if len(question.audiences) == 1 and question.audiences[0] != known.audience:
+    if len(question.audiences) == 1 and not known.audience and question.audiences[0] not in _OTHERS:
         remember["audience"] = question.audiences[0]
     return remember

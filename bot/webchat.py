@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from time import monotonic
@@ -114,7 +114,8 @@ def routes(parts: Parts) -> APIRouter:
         token = _token(request) or new_token()
         raw = _raw(request, await _body(request, _("This message is too long.")), token)
         try:
-            messages = parts.web.parse(raw)
+            # Until they have written something, people are answered in the language of their page.
+            messages = [replace(each, language=language_of(request).code) for each in parts.web.parse(raw)]
         except Forged:
             raise HTTPException(403, _("This message did not come from this page.")) from None
         except Malformed:

@@ -35,6 +35,8 @@ class Match:
     language: str
     exact: bool = True
     """False where a typo was tolerated."""
+    loose: bool = False
+    """True where words stand in between that are not of the pattern."""
 
     @property
     def length(self) -> int:
@@ -78,7 +80,7 @@ class Patterns:
                 for line in lines.split("\n"):
                     rest, _, target = line.partition("\t")
                     for end in _ends(rest, text, start + 1):
-                        yield Match(target, start, end, self.language)
+                        yield Match(target, start, end, self.language, loose=_GAP in rest)
 
     def _beginning(self, word: str) -> Iterator[str]:
         """The groups of patterns that may begin with `word`."""

@@ -124,7 +124,7 @@ def _places(
     return longest(
         m
         for m in matches
-        if not any(c.start <= m.start and m.end <= c.end and (c.length > m.length or not m.language) for c in concepts)
+        if not any(_inside(m, c) and not c.loose and (c.length > m.length or not m.language) for c in concepts)
     )
 
 
@@ -145,7 +145,7 @@ def _is_of_a_course(need: Match, naming: list[Match], framing: list[Match]) -> b
     """Whether the words of a need belong to a course: "free computer course" asks for no computer."""
     if any(_facet(m) is Facet.TOPIC and _crosses(need, m) for m in naming):
         return True
-    courses = [m for m in framing if m.target == "course"]
+    courses = [m for m in framing if m.target in {"course", "learn"}]
     return need.target == "equipment" and any(0 <= max(c.start - need.end, need.start - c.end) <= 1 for c in courses)
 
 

@@ -299,6 +299,7 @@
     stream = new EventSource("/channels/web/stream?after=" + last);
     stream.onopen = () => {
       pause = 1000;
+      if (lost) resume(); // what was written meanwhile goes out now
       lost = false;
       tellLine();
     };

@@ -62,6 +62,48 @@ def test_a_question_and_a_command_that_waited_together_are_both_answered(assista
     assert "Who can join" in details
 
 
+def test_thanks_are_thanks_also_when_the_country_is_known(person: Person) -> None:
+    person.says("I live in Ghana and want to learn Excel")
+
+    assert person.says("thanks").action is Action.SMALLTALK
+
+
+def test_somebody_in_danger_is_heard_after_a_stop(person: Person) -> None:
+    person.says("/stop")
+
+    outcome = person.says("I want to kill myself")
+
+    assert outcome.ticket is not None
+    assert outcome.ticket.urgent
+
+
+def test_results_stay_while_something_is_not_understood(person: Person) -> None:
+    shown = person.says("cybersecurity course, I live in Kenya").shown
+    person.says("number two please")
+
+    assert person.says("2").shown == shown[1:2]
+
+
+def test_who_writes_a_language_that_we_do_not_write_is_told_so(person: Person) -> None:
+    outcome = person.says("Ücretsiz bilgisayar kursu arıyorum, Ankara'da yaşıyorum")
+
+    told = said(outcome) + (outcome.ticket.before if outcome.ticket else "")
+    assert "Turkish" in told
+
+
+def test_what_is_said_first_is_of_the_person_and_new_begins_anew(person: Person) -> None:
+    person.says("I am a teacher in Kenya, I want AI training")
+    person.says("and for my cousin in Nigeria, web design")
+    assert (person.known.country, person.known.audience) == ("KE", "teachers")
+
+    person.says("/new")
+    assert (person.known.country, person.known.audience) == (None, None)
+
+
+def test_a_short_word_is_not_taken_for_a_language_that_nobody_wrote(person: Person) -> None:
+    assert person.says("Hi").language == "en"
+
+
 def test_a_stop_among_other_messages_is_heeded_at_once(assistant: Assistant) -> None:
     outcome = assistant.take([Heard(Kind.TEXT, "free python course"), Heard(Kind.TEXT, "/stop")], Known())
 
