@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
-from locales import LANGUAGES
+from locales import LANGUAGES, translations
 from retrieval.concepts import Facet, concepts
 from retrieval.vocabulary import languages, vocabulary
 from retrieval.words import words
@@ -41,9 +42,20 @@ def control(text: str, choice: str | None, known: str | None) -> Control | None:
     return _spoken(found, known)
 
 
+@cache
+def _titles() -> dict[tuple[str, ...], str]:
+    """The words of our own buttons, in every language: they may be typed at any time."""
+    names = {"More": "more", "None of these fits": "none-of-these", "Talk to a person": "person", "New question": "new"}
+    return {
+        tuple(words(translations(code).gettext(title))): name for code in LANGUAGES for title, name in names.items()
+    }
+
+
 def _spoken(found: list[str], known: str | None) -> Control | None:
     if not 0 < len(found) <= _LONGEST:
         return None
+    if title := _titles().get(tuple(found)):
+        return Control(title)
     for language in dict.fromkeys((*((known,) if known in languages() else ()), *languages())):
         for match in vocabulary(language).concepts.find(found):
             whole = match.start == 0 and match.end == len(found)

@@ -137,7 +137,17 @@ def _command(message: Heard, known: Known) -> Control | None:
     if known.context.get("asked") == "language" and (command is None or command.name == "number"):
         named = language_named(message.text)
         command = Control("language", named) if named else command
+    if command and command.name == "language" and known.context.get("last") and _narrows(message):
+        return None  # "in Hausa", said of the results that were shown
     return replace(command, text=message.text) if command else None
+
+
+def _narrows(message: Heard) -> bool:
+    """Whether a message names a language in its own words, not by a command or a button."""
+    if message.choice or message.text.strip().startswith("/"):
+        return False
+    question = understand(message.text)
+    return bool(question.taught_in or question.speaks)
 
 
 def _typed(message: Heard, known: Known) -> str | None:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.controls import Control, control
 from bot.outcome import Heard, Known, Manners, Outcome
-from bot.replies import LONGEST_REPLY
+from bot.replies import LONGEST_REPLY, Replies
 from bot.turn import Assistant
 from channels.contract import Kind
+from locales import LANGUAGES
 from retrieval.engine import Engine
 from retrieval.fit import Action, Cause
 
@@ -98,6 +100,29 @@ def test_what_is_said_first_is_of_the_person_and_new_begins_anew(person: Person)
 
     person.says("/new")
     assert (person.known.country, person.known.audience) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "narrowed"), [("ina son koyon python", "da Hausa"), ("أريد تعلم البرمجة", "بالعربية")]
+)
+def test_a_language_said_after_results_narrows_them(person: Person, asked: str, narrowed: str) -> None:
+    assert person.says(asked).action is Action.ANSWER
+
+    person.says(narrowed)
+
+    assert person.known.context.get("asked") != "language"
+    assert person.known.context["question"]["taught_in"]
+
+
+@pytest.mark.parametrize("code", list(LANGUAGES))
+def test_the_words_of_our_buttons_are_understood_in_every_language(person: Person, code: str) -> None:
+    titles = [button.title for button in Replies(code).after_results(3).buttons]
+
+    assert [control(title, None, code) for title in titles] == [
+        Control("more"),
+        Control("none-of-these"),
+        Control("person"),
+    ]
 
 
 def test_a_short_word_is_not_taken_for_a_language_that_nobody_wrote(person: Person) -> None:
