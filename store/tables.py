@@ -73,6 +73,10 @@ class Contact(Table):
     stopped_at: Mapped[datetime | None]
     invited_at: Mapped[datetime | None]
     """When they were last asked, outside the channel's window, to write again."""
+    cautioned_at: Mapped[datetime | None]
+    """When they were last told that they write too fast."""
+    origin: Mapped[str | None] = mapped_column(String(64), index=True)
+    """On the web: a keyed digest of the network that they first wrote from, so that one network cannot fill the desk."""
     erased_at: Mapped[datetime | None] = mapped_column(index=True)
     """They asked to be forgotten: the row goes as soon as the last word to them has been delivered."""
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -154,6 +158,8 @@ class Delivery(Table):
     """`queued` → `sending` → `sent` → `delivered` → `read`; `unknown` after a send whose answer never came, `parked`
     until the person writes again, `dead` when given up."""
     attempts: Mapped[int] = mapped_column(default=0)
+    lease: Mapped[str | None] = mapped_column(String(32))
+    """Token of the sender that has it; what another one tells of it is not taken in (fencing)."""
     unknowns: Mapped[int] = mapped_column(default=0, server_default="0")
     """Sends whose outcome stayed unknown."""
     due_at: Mapped[datetime] = mapped_column(default=now)
