@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
@@ -36,6 +37,8 @@ log = structlog.get_logger("assembly")
 
 FOLLOW_EVERY = 5.0
 """Seconds between looks whether another process has published a build or changed the catalogue."""
+LONGEST_BETWEEN = 600.0
+"""Seconds between tries to build an index that cannot be built."""
 EXPIRE_EVERY = 3600.0
 """Seconds between looks for conversations that are to be erased."""
 
@@ -79,6 +82,11 @@ class Assembly:
         return {channel.name: channel for channel in made if channel is not None}
 
     @cached_property
+    def limits(self) -> dict[str, int]:
+        """The longest text of each channel."""
+        return {name: channel.text_limit for name, channel in self.channels.items()}
+
+    @cached_property
     def intake(self) -> Intake:
         """Where messages come in."""
         return Intake(self.database, self.vault, self.arrived)
@@ -86,7 +94,7 @@ class Assembly:
     @cached_property
     def escalation(self) -> Escalation:
         """What officers do."""
-        return Escalation(self.database, self.said)
+        return Escalation(self.database, self.said, self.limits)
 
     @cached_property
     def engine(self) -> Engine:
@@ -239,7 +247,7 @@ class Service:
         reading.start()
         self._load()  # if that fails people are told that a person will answer, and the keeper tries on
         reading.join()
-        worker = Worker(assembly.database, assembly.assistant, assembly.arrived, assembly.said)
+        worker = Worker(assembly.database, assembly.assistant, assembly.arrived, assembly.said, assembly.limits)
         self._stop_worker = worker.stop
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeper.start()
@@ -262,20 +270,28 @@ class Service:
     def _keep(self) -> None:
         """Follow the published build, rebuild a damaged one, erase what is past its time."""
         engine, settings = self._assembly.engine, self._assembly.settings
-        waited = EXPIRE_EVERY
+        expired, tries, next_try = time.monotonic() - EXPIRE_EVERY, 0, 0.0
         while not self._stopping.wait(FOLLOW_EVERY):
             with suppress(Exception):
-                if not engine.ready or engine.outdated():
+                if engine.ready and not engine.outdated():
+                    tries = 0
+                    if engine.follow():
+                        log.info("index.followed")
+                elif time.monotonic() >= next_try:
                     log.warning("index.rebuilding", damaged=not engine.ready)
                     self._load()
-                elif engine.follow():
-                    log.info("index.followed")
-            waited += FOLLOW_EVERY
-            if waited >= EXPIRE_EVERY:
-                waited = 0.0
-                with suppress(Exception), self._assembly.database.write() as session:
-                    if gone := expire(session, settings.retention_days):
-                        log.info("contacts.expired", count=gone)
+                    tries += 1
+                    next_try = time.monotonic() + min(FOLLOW_EVERY * 2**tries, LONGEST_BETWEEN)
+            if time.monotonic() - expired >= EXPIRE_EVERY:
+                expired = time.monotonic()
+                self._expire(settings.retention_days)
+
+    def _expire(self, days: int) -> None:
+        try:
+            if gone := expire(self._assembly.database, days):
+                log.info("contacts.expired", count=gone)
+        except Exception:
+            log.exception("expire.failed")
 
 
 async def _announce(assembly: Assembly, channel: Channel) -> None:

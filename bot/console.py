@@ -30,7 +30,7 @@ class Talk:
     def __init__(self, assembly: Assembly, address: str) -> None:
         self._assembly = assembly
         self.address = address
-        self._worker = Worker(assembly.database, assembly.assistant, assembly.arrived, assembly.said)
+        self._worker = Worker(assembly.database, assembly.assistant, assembly.arrived, assembly.said, assembly.limits)
         self._last = 0
 
     def say(self, text: str) -> tuple[Turn, list[Delivery]]:

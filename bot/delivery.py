@@ -36,8 +36,8 @@ LOOK_EVERY = 0.5
 """Seconds between looks into the outbox, for what other processes put there."""
 LONGEST_SENDING = outbox.SENDING.total_seconds() - 5
 """Seconds after which a sending is given up: before another sender may take the message for lost."""
-AT_ONCE = 8
-"""Messages on their way at the same time, each to another person."""
+AT_ONCE = 16
+"""Messages of one channel on their way at the same time, each to another person."""
 MARGIN = timedelta(minutes=2)
 """How much earlier than the channel we take its window for closed: its clock is not ours."""
 MOST_DOUBTS = 4
@@ -55,20 +55,33 @@ class Sender:
         self._stopping = False
 
     async def run(self) -> None:
-        """Send until `stop`, several at once. Nothing that goes wrong with one message ends it."""
-        await asyncio.gather(*(self._run() for _ in range(AT_ONCE)))
+        """Send until `stop`; each channel by itself, so that one that hangs holds up no other."""
+        await asyncio.gather(*(self._serve(channel) for channel in self._channels.values()))
         for channel in self._channels.values():
             await channel.close()
 
-    async def _run(self) -> None:
+    async def _serve(self, channel: Channel) -> None:
+        """Send what is for one channel. Nothing that goes wrong with one message ends it."""
+        on_way: set[asyncio.Task[None]] = set()
         while not self._stopping:
             seen = self._said.count
             try:
-                if not await self.step():
-                    await self._said.wait_async(seen, LOOK_EVERY)
+                claimed = await asyncio.to_thread(self._claim, [channel.name], AT_ONCE - len(on_way))
             except Exception:
                 log.exception("sender.failed")
                 await asyncio.sleep(1.0)
+                continue
+            for delivery, contact in claimed:
+                task = asyncio.create_task(self._handle(delivery, contact))
+                on_way.add(task)
+                task.add_done_callback(on_way.discard)
+            if claimed and channel.per_second:
+                await asyncio.sleep(len(claimed) / channel.per_second)
+            if len(on_way) >= AT_ONCE:
+                await asyncio.wait(on_way, return_when=asyncio.FIRST_COMPLETED)
+            elif not claimed:
+                await self._said.wait_async(seen, LOOK_EVERY)
+        await asyncio.gather(*on_way)
 
     def stop(self) -> None:
         """End `run` after the present messages."""
@@ -77,10 +90,18 @@ class Sender:
 
     async def step(self) -> bool:
         """Send one message if one is due, or settle one whose outcome is unknown; false if there is none."""
-        claimed = await asyncio.to_thread(self._claim)
-        if claimed is None:
-            return False
-        delivery, contact = claimed
+        claimed = await asyncio.to_thread(self._claim, list(self._channels), 1)
+        for delivery, contact in claimed:
+            await self._handle(delivery, contact)
+        return bool(claimed)
+
+    async def _handle(self, delivery: Delivery, contact: Contact) -> None:
+        try:
+            await self._send(delivery, contact)
+        except Exception:  # the database: the lease runs out, and the outcome is looked into
+            log.exception("sender.failed", delivery=delivery.id)
+
+    async def _send(self, delivery: Delivery, contact: Contact) -> None:
         try:
             async with asyncio.timeout(LONGEST_SENDING):
                 receipt = await self._hand_over(delivery, contact)
@@ -93,11 +114,10 @@ class Sender:
             await asyncio.to_thread(self._failed, delivery, Unknown(f"our own fault: {type(error).__name__}"))
         else:
             await asyncio.to_thread(self._sent, delivery, contact, receipt)
-        return True
 
-    def _claim(self) -> tuple[Delivery, Contact] | None:
+    def _claim(self, channels: list[str], most: int) -> list[tuple[Delivery, Contact]]:
         with self._database.write() as session:
-            return outbox.claim(session, list(self._channels))
+            return outbox.claim(session, channels, most)
 
     async def _hand_over(self, delivery: Delivery, contact: Contact) -> Receipt:
         channel = self._channels[contact.channel]
@@ -167,13 +187,13 @@ def fail(session: Session, delivery: Delivery, error: SendError, patience: timed
     if isinstance(error, Stopped):
         contacts.of_conversation(session, delivery.conversation_id).stopped_at = now()
     if isinstance(error, OutsideWindow):
-        outbox.park(session, delivery.id, str(error))
+        outbox.park(session, delivery, str(error))
     elif isinstance(error, Unknown):
         again = timedelta(seconds=2.0**delivery.unknowns if delivery.unknowns else 0)
-        outbox.doubt(session, delivery.id, now() + max(patience, again), str(error))
+        outbox.doubt(session, delivery, now() + max(patience, again), str(error))
     elif isinstance(error, Permanent | Stopped) or delivery.attempts >= MOST_ATTEMPTS:
-        outbox.bury(session, delivery.id, str(error))
+        outbox.bury(session, delivery, str(error))
     else:
         seconds = error.seconds if isinstance(error, RetryAfter) else 0.0
         wait = min(timedelta(seconds=max(seconds, 2.0**delivery.attempts)), LONGEST_WAIT)
-        outbox.postpone(session, delivery.id, now() + wait, str(error))
+        outbox.postpone(session, delivery, now() + wait, str(error))

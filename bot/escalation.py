@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bot.replies import Replies
+from bot.say import Limits, say
 from bot.signals import Signal
+from channels.contract import Outgoing
 from channels.text import clean
-from store import outbox, tickets
+from store import tickets
 from store.database import Database
 from store.tables import Ticket
 
@@ -17,7 +19,9 @@ class NoTicket(Exception):
 class Escalation:
     """Replies to tickets and closes them; everything is written into the audit log."""
 
-    def __init__(self, database: Database, said: Signal) -> None:
+    def __init__(self, database: Database, said: Signal, limits: Limits | None = None) -> None:
+        """`limits`: the channels' longest texts."""
+        self._limits = limits or {}
         self._database = database
         self._said = said
 
@@ -30,7 +34,8 @@ class Escalation:
             ticket = session.get(Ticket, number, with_for_update=True)
             if ticket is None or ticket.state != "open" or ticket.conversation_id is None:
                 raise NoTicket(number)
-            outbox.queue(session, ticket.conversation_id, ticket.language, text, ticket_id=ticket.id, author="officer")
+            conversation, message = ticket.conversation_id, Outgoing(text)
+            say(session, self._limits, conversation, ticket.language, message, ticket_id=number, author="officer")
             tickets.note(session, actor, "ticket.reply", str(number))
         self._said.set()
 
@@ -44,6 +49,6 @@ class Escalation:
                 raise NoTicket(number)
             if ticket.conversation_id is not None:
                 message = Replies(ticket.language).closed(number)
-                outbox.queue(session, ticket.conversation_id, ticket.language, message.text, ticket_id=number)
+                say(session, self._limits, ticket.conversation_id, ticket.language, message, ticket_id=number)
             tickets.note(session, actor, "ticket.close", f"{number} {outcome}")
         self._said.set()

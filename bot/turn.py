@@ -80,7 +80,7 @@ class Assistant:
 
     def _texts(self, heard: Sequence[Heard], known: Known) -> Outcome:
         """Messages that belong together, as one."""
-        text = "\n".join(message.text for message in heard if message.kind is Kind.TEXT and message.text).strip()
+        text = "\n".join(message.text for message in heard if message.kind is not Kind.CHOICE and message.text).strip()
         if known.stopped and not understand(text, known.language).distress:  # whoever is in danger is heard
             language = known.language or "en"
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)

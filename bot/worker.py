@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import export, forget
 from bot.replies import Replies
+from bot.say import Limits, say
 from bot.signals import Signal
 from bot.turn import Assistant
 from channels.contract import Kind, Outgoing
 from retrieval.engine import Action, Cause
-from store import inbox, outbox, tickets
+from store import inbox, tickets
 from store.database import Database
 from store.inbox import Claim
 from store.tables import Contact, Conversation, Message, Ticket, Turn, now
@@ -26,13 +27,17 @@ PATIENCE = 3
 """Turns that may break off before a person gets the conversation."""
 LOOK_EVERY = 0.5
 """Seconds between looks into the inbox, for what other processes put there."""
+_MEDIA = frozenset({Kind.IMAGE, Kind.AUDIO, Kind.VIDEO, Kind.FILE, Kind.LOCATION})
 
 
 class Worker:
     """One thread that takes one turn after the other."""
 
-    def __init__(self, database: Database, assistant: Assistant, arrived: Signal, said: Signal) -> None:
-        """`arrived`: a message came in; `said`: something was put into the outbox."""
+    def __init__(
+        self, database: Database, assistant: Assistant, arrived: Signal, said: Signal, limits: Limits | None = None
+    ) -> None:
+        """`arrived`: a message came in; `said`: something was put into the outbox; `limits`: the channels' longest."""
+        self._limits = limits or {}
         self._database = database
         self._assistant = assistant
         self._arrived = arrived
@@ -81,7 +86,9 @@ class Worker:
             if conversation is None:  # our lease ran out and another worker has the turn
                 log.warning("turn.overtaken", conversation=claim.conversation_id)
                 return None
-            self._commit(session, conversation, [message.id for message in messages], outcome)
+            self._commit(session, conversation, messages, outcome)
+        if outcome.erase:
+            self._database.checkpoint()  # what was erased is not to be found in the log of writes either
         seconds = outcome.context.get("seconds")
         log.info(
             "turn",
@@ -92,13 +99,14 @@ class Worker:
         )
         return None
 
-    def _commit(self, session: Session, conversation: Conversation, messages: list[int], outcome: Outcome) -> None:
+    def _commit(self, session: Session, conversation: Conversation, messages: list[Message], outcome: Outcome) -> None:
         contact = session.get_one(Contact, conversation.contact_id)
         turn = Turn(conversation_id=conversation.id, action=outcome.action, language=outcome.language)
         turn.shown = list(outcome.shown)
         session.add(turn)
         session.flush()
-        session.execute(update(Message).where(Message.id.in_(messages)).values(turn_id=turn.id))
+        taken = [message.id for message in messages]
+        session.execute(update(Message).where(Message.id.in_(taken)).values(turn_id=turn.id))
         _remember(contact, outcome)
         conversation.context = {k: v for k, v in outcome.context.items() if k != "seconds"}
         inbox.release(conversation)
@@ -106,11 +114,10 @@ class Worker:
             forget(session, contact, conversation)
         turn_id = None if outcome.erase else turn.id
         ticket_id = self._ticket(session, conversation, contact, outcome)
+        tickets.add_media(session, conversation.id, [message.kind for message in messages if message.kind in _MEDIA])
         for message in [*outcome.messages, *self._exported(session, contact, conversation, outcome)]:
-            buttons = [(button.title, button.payload) for button in message.buttons]
-            outbox.queue(
-                session, conversation.id, outcome.language, message.text, buttons, turn_id=turn_id, ticket_id=ticket_id
-            )
+            language = outcome.language
+            say(session, self._limits, conversation.id, language, message, turn_id=turn_id, ticket_id=ticket_id)
 
     def _ticket(self, session: Session, conversation: Conversation, contact: Contact, outcome: Outcome) -> int | None:
         request = outcome.ticket

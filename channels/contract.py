@@ -127,11 +127,13 @@ class Channel(ABC):
 
     name: str
     text_limit: int
-    """The longest text that one message may have, in characters; `send` splits or cuts what is longer."""
+    """The longest text that one message may have, in UTF-16 units; whoever queues parts what is longer."""
     window: timedelta | None = None
     """How long after a person last wrote free text may be sent; no limit if none."""
     interval: timedelta = timedelta(0)
     """The least time between two messages to one person."""
+    per_second: float | None = None
+    """How many messages to all people together the provider takes in a second; no limit if none."""
     patience: timedelta = timedelta(0)
     """How long to wait for news of a message whose outcome is unknown, before `find` is asked."""
 

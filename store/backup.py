@@ -1,5 +1,6 @@
 """Backups that either kind of database can take back: every row as a line of JSON, compressed.
 
+Tables are taken as they stand in the database, so a backup can be made of one that is older than the code.
 What can be made again from the rest stays out: vectors, builds of the index and the pointer to one. Keys stay out too:
 without the secret the addresses in a backup cannot be read.
 """
@@ -8,19 +9,27 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from sqlalchemy import Connection, Date, Integer, LargeBinary, func, insert, select, text
+from sqlalchemy import Connection, Date, DateTime, Integer, LargeBinary, MetaData, func, insert, select, text
 from sqlalchemy import Table as SqlTable
 
-from store.database import Database, newest_migration
-from store.tables import Moment, Table
+from store.database import Database, migrations, newest_migration
+from store.tables import Table, now
 
+KEPT = 3
+"""Backups from before a migration that stay."""
 _MADE_AGAIN = frozenset({"vector", "build", "pointer"})
+_SAVED = frozenset(Table.metadata.tables) - _MADE_AGAIN
+"""Names of the tables. One that a migration drops is named here as long as backups may hold it."""
+_ALWAYS_FILLED = frozenset({"record", "key_check"})
 _MOST_ROWS = 500
 
 Progress = Callable[[int], object]
@@ -30,9 +39,28 @@ class BadBackup(Exception):
     """The file is no backup, or not one that this database can take; the text says why."""
 
 
-def tables() -> list[SqlTable]:
-    """The tables of a backup, each after those that it refers to."""
-    return [table for table in Table.metadata.sorted_tables if table.name not in _MADE_AGAIN]
+def migrate(database: Database, folder: Path) -> Path | None:
+    """Bring the tables up to date. If there are older ones, they are saved into `folder` first; gives the backup."""
+    made: list[Path] = []
+
+    def save_first() -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made.append(folder / f"before-{newest_migration()}-{now():%Y%m%d-%H%M%S-%f}")
+        save(database, made[0])
+
+    database.migrate(save_first)
+    if made:
+        tidy(folder)
+    return made[0] if made else None
+
+
+def tidy(folder: Path, days: int | None = None) -> None:
+    """Of the backups from before a migration keep the newest `KEPT`, and none that is older than `days`."""
+    oldest = (now() - timedelta(days=days)).timestamp() if days is not None else 0.0
+    newest_first = sorted(folder.glob("before-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for number, path in enumerate(newest_first):
+        if number >= KEPT or path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
 
 
 def save(database: Database, path: Path, progress: Progress = lambda rows: None) -> int:
@@ -41,46 +69,79 @@ def save(database: Database, path: Path, progress: Progress = lambda rows: None)
     Raises `FileExistsError`.
     """
     rows = 0
-    part = path.with_name(f".{path.name}.part")
-    if path.exists():
-        raise FileExistsError(path)
-    with gzip.open(part, "wt", encoding="utf-8") as file, _snapshot(database) as connection:
-        file.write(json.dumps({"dalil": "backup", "migration": newest_migration()}) + "\n")
-        for table in tables():
+    migration = database.version()
+    with _new_file(path) as file, _snapshot(database) as connection:
+        file.write(json.dumps({"dalil": "backup", "migration": migration}) + "\n")
+        for table in tables(connection):
             for row in connection.execution_options(yield_per=_MOST_ROWS).execute(select(table)).mappings():
                 file.write(json.dumps({table.name: _packed(dict(row))}, ensure_ascii=False) + "\n")
                 rows += 1
                 progress(1)
         file.write(json.dumps({"rows": rows}) + "\n")
-    part.chmod(0o600)
-    part.rename(path)
     return rows
 
 
-def _snapshot(database: Database) -> Connection:
-    connection = database.engine.connect()
-    if not database.embedded:
-        connection = connection.execution_options(isolation_level="REPEATABLE READ")
-    return connection
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[str]]:
+    """A file for its owner only, which gets its name when it is whole and on disk."""
+    if path.exists():
+        raise FileExistsError(path)
+    for left_by_a_killed_run in path.parent.glob(f".{path.name}.*.part"):
+        left_by_a_killed_run.unlink(missing_ok=True)
+    descriptor, part = tempfile.mkstemp(".part", f".{path.name}.", path.parent)  # 0600 from the start
+    try:
+        with os.fdopen(descriptor, "wb") as raw:
+            with gzip.open(raw, "wt", encoding="utf-8") as file:
+                yield file
+            raw.flush()
+            os.fsync(raw.fileno())
+        if path.exists():
+            raise FileExistsError(path)
+        Path(part).rename(path)
+    finally:
+        Path(part).unlink(missing_ok=True)
 
 
-def restore(database: Database, path: Path, progress: Progress = lambda rows: None) -> int:
-    """Fill an empty, migrated database from a backup, all or nothing; gives the number of rows. Raises `BadBackup`."""
+@contextmanager
+def _snapshot(database: Database) -> Iterator[Connection]:
+    with database.engine.connect() as connection:
+        yield connection if database.embedded else connection.execution_options(isolation_level="REPEATABLE READ")
+
+
+def tables(connection: Connection) -> list[SqlTable]:
+    """The tables of a backup as the database has them, each after those that it refers to."""
+    there = MetaData()
+    there.reflect(connection, only=lambda name, _: name in _SAVED)
+    return there.sorted_tables
+
+
+def restore(database: Database, path: Path, progress: Progress = lambda rows: None, *, up_to_date: bool = True) -> int:
+    """Fill an empty database from a backup, all or nothing, and bring it up to date; gives the number of rows.
+
+    A database without tables may take an older backup as well. Raises `BadBackup`.
+    """
     lines = _lines(path)
     head = next(lines, {})
+    migration = head.get("migration")
     if head.get("dalil") != "backup":
         raise BadBackup("this is no backup of Dalil")
-    if head.get("migration") != newest_migration():
-        raise BadBackup(f"it was made with migration {head.get('migration')}; use the Dalil that made it, then upgrade")
+    if migration not in migrations():
+        raise BadBackup(f"it was made with migration {migration}, which this Dalil does not know: use the one of then")
+    if database.version() is None:
+        database.migrate(to=migration)
+    if database.version() != migration:
+        raise BadBackup(f"it was made with migration {migration}: restore it into a database without any tables")
     with database.engine.begin() as connection:
-        for table in tables():
-            if table.name not in {"record", "key_check"} and connection.scalar(select(func.count()).select_from(table)):
+        known = tables(connection)
+        for table in known:
+            if table.name not in _ALWAYS_FILLED and connection.scalar(select(func.count()).select_from(table)):
                 raise BadBackup("the database is not empty: restore into a new one")
-        for table in reversed(tables()):
+        for table in reversed(known):
             connection.execute(table.delete())
-        rows = _insert(connection, lines, progress)
+        rows = _insert(connection, {table.name: table for table in known}, lines, progress)
         if not database.embedded:
-            _continue_counting(connection)
+            _continue_counting(connection, known)
+    database.migrate()
     return rows
 
 
@@ -93,8 +154,9 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         raise BadBackup(f"the file cannot be read ({type(error).__name__})") from None
 
 
-def _insert(connection: Connection, lines: Iterator[dict[str, Any]], progress: Progress) -> int:
-    known = {table.name: table for table in tables()}
+def _insert(
+    connection: Connection, known: dict[str, SqlTable], lines: Iterator[dict[str, Any]], progress: Progress
+) -> int:
     waiting: list[dict[str, Any]] = []
     name = ""
     for rows, line in enumerate(lines):
@@ -121,6 +183,8 @@ def _packed(row: dict[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return b64encode(value).decode()
+    if isinstance(value, datetime) and value.tzinfo is None:  # SQLite forgets the zone, which is UTC
+        value = value.replace(tzinfo=UTC)
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -131,17 +195,17 @@ def _unpacked(table: SqlTable, row: dict[str, Any]) -> dict[str, Any]:
         value = row.get(column.name)
         if value is not None and isinstance(column.type, LargeBinary):
             value = b64decode(value)
-        elif isinstance(value, str) and isinstance(column.type, Moment):
-            value = datetime.fromisoformat(value)
+        elif isinstance(value, str) and isinstance(column.type, DateTime):
+            value = datetime.fromisoformat(value).astimezone(UTC)
         elif isinstance(value, str) and isinstance(column.type, Date):
             value = date.fromisoformat(value)
         values[column.name] = value
     return values
 
 
-def _continue_counting(connection: Connection) -> None:
+def _continue_counting(connection: Connection, known: list[SqlTable]) -> None:
     """PostgreSQL's sequences do not notice ids that were brought along."""
-    for table in tables():
+    for table in known:
         if "id" in table.columns and isinstance(table.columns["id"].type, Integer):
             connection.execute(
                 text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id)) FROM {table.name}")  # noqa: S608 - our own names

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class NewerTables(ValueError):
+    """A newer Dalil has migrated the database."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"a newer Dalil has migrated the database (to {version}, this one knows {newest_migration()}): "
+            "start that one, or restore the backup from before into an empty database"
+        )
 
 
 class Database:
@@ -55,28 +67,60 @@ class Database:
 
     def version(self) -> str | None:
         """The migration that the database is at; none before the first."""
-        try:
-            with self.engine.connect() as connection:
-                version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-                return version
-        except DBAPIError:  # no such table
-            return None
+        with self.engine.connect() as connection:
+            return _version(connection)
 
-    def migrate(self) -> None:
-        """Bring the tables up to date. Nothing more is imported if they are: this stands before every start."""
-        if self.version() == newest_migration():
+    def migrate(self, before: Callable[[], object] = lambda: None, *, to: str | None = None) -> None:
+        """Bring the tables up to date, or up to migration `to`, one process at a time and all or nothing.
+
+        `before` is called first if there are older tables already. Raises `NewerTables`. Nothing more is imported if
+        the tables are up to date: this stands before every start.
+        """
+        wanted = to or newest_migration()
+        with self._starting():  # also opening a new SQLite file in its mode is for one process at a time
+            if self.version() == wanted:
+                return
+            with self._migrating() as connection:
+                version = _version(connection)
+                if version is not None and version > wanted:
+                    raise NewerTables(version)
+                if version not in {None, wanted}:
+                    before()
+                _upgrade(connection, wanted)
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """On SQLite: no other process is in here for this folder."""
+        if not self.embedded or not self.engine.url.database:
+            yield
             return
-        from alembic import command
-        from alembic.config import Config
+        folder = os.open(Path(self.engine.url.database).parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        with self.engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                # Several processes may start at once: one migrates, the others wait for it.
+    @contextmanager
+    def _migrating(self) -> Iterator[Connection]:
+        """A transaction that no other migration runs beside, and on SQLite no other writer."""
+        connect = self.engine.execution_options(begin="IMMEDIATE").begin
+        with self._one_writer, connect() as connection:
+            if not self.embedded:
                 connection.execute(text("SELECT pg_advisory_xact_lock(7063412)"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            yield connection
+
+    def checkpoint(self) -> bool:
+        """Write SQLite's log into its file and empty it: until then it holds what has been erased.
+
+        False if somebody was reading: call it again later. On PostgreSQL there is nothing to do.
+        """
+        path = self.engine.url.database
+        if not self.embedded or not path:
+            return True
+        with self._one_writer, closing(sqlite3.connect(path, timeout=1)) as connection:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
 
     def ready(self) -> bool:
         """Whether the database answers and has our tables."""
@@ -90,9 +134,31 @@ class Database:
         self.engine.dispose()
 
 
+def migrations() -> list[str]:
+    """All revisions in their order, which is that of their numbers: `0001_first.py`."""
+    return sorted(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def newest_migration() -> str:
-    """The revision that the code needs. Migrations are numbered in their order: `0001_first.py`."""
-    return max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    """The revision that the code needs."""
+    return migrations()[-1]
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return version
+
+
+def _upgrade(connection: Connection, wanted: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, wanted)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Update, case, func, or_, select, update
+from sqlalchemy import Select, Update, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from store.tables import Contact, Conversation, Delivery, Message, now
@@ -46,19 +47,42 @@ def queue(
     return delivery
 
 
-def claim(session: Session, channels: Collection[str]) -> tuple[Delivery, Contact] | None:
-    """Take the next message for one of `channels` that is due; each conversation's go out one after the other.
+def claim(session: Session, channels: Collection[str], most: int = 1) -> list[tuple[Delivery, Contact]]:
+    """Take up to `most` messages for `channels` that are due; each conversation's go out one after the other.
 
     One whose outcome is unknown, or whose sender never came back, is taken when its time has come, in state `unknown`.
+    Each gets a new lease: what an earlier sender of it tells from now on is not taken in.
     """
     moment = now()
+    due = _due(channels, most, moment).cte("due")  # as a plain subquery PostgreSQL may run it again for each row
+    taken = session.scalars(
+        update(Delivery)
+        .where(Delivery.id.in_(select(due.c.id)))
+        .values(
+            state=case((Delivery.state == "queued", "sending"), else_="unknown"),
+            lease=secrets.token_hex(16),
+            attempts=Delivery.attempts + case((Delivery.state == "queued", 1), else_=0),
+            unknowns=Delivery.unknowns + case((Delivery.state == "sending", 1), else_=0),
+            due_at=moment + SENDING,
+        )
+        .returning(Delivery.id)
+    ).all()
+    if not taken:
+        return []
+    found = select(Delivery, Contact).join(Conversation, Conversation.id == Delivery.conversation_id)
+    found = found.join(Contact, Contact.id == Conversation.contact_id).where(Delivery.id.in_(taken))
+    return [(delivery, contact) for delivery, contact in session.execute(found.order_by(Delivery.due_at, Delivery.id))]
+
+
+def _due(channels: Collection[str], most: int, moment: datetime) -> Select[int]:
+    """Ids of the messages whose time has come and that no earlier one of their conversation holds up."""
     earlier = aliased(Delivery)
     blocked = (
         select(earlier.id)
         .where(earlier.conversation_id == Delivery.conversation_id, earlier.id < Delivery.id)
         .where(earlier.state.in_(_OPEN))
     )
-    due = (
+    return (
         select(Delivery.id)
         .join(Conversation, Conversation.id == Delivery.conversation_id)
         .join(Contact, Contact.id == Conversation.contact_id)
@@ -66,33 +90,15 @@ def claim(session: Session, channels: Collection[str]) -> tuple[Delivery, Contac
         .where(Delivery.state.in_(("queued", "sending", "unknown")), Delivery.due_at <= moment, ~blocked.exists())
         .where(or_(Conversation.send_after.is_(None), Conversation.send_after <= moment))
         .order_by(Delivery.due_at, Delivery.id)
-        .limit(1)
+        .limit(most)
         .with_for_update(of=Delivery, skip_locked=True)
     )
-    taken = session.scalar(
-        update(Delivery)
-        .where(Delivery.id == due.scalar_subquery())
-        .values(
-            state=case((Delivery.state == "queued", "sending"), else_="unknown"),
-            attempts=Delivery.attempts + case((Delivery.state == "queued", 1), else_=0),
-            unknowns=Delivery.unknowns + case((Delivery.state == "sending", 1), else_=0),
-            due_at=moment + SENDING,
-        )
-        .returning(Delivery.id)
-    )
-    if taken is None:
-        return None
-    found = select(Delivery, Contact).join(Conversation, Conversation.id == Delivery.conversation_id)
-    delivery, contact = session.execute(
-        found.join(Contact, Contact.id == Conversation.contact_id).where(Delivery.id == taken)
-    ).one()
-    return delivery, contact
 
 
 def release_all(session: Session) -> None:
     """At the start of the only process: whoever was sending is gone, and the outcome unknown."""
     lost = update(Delivery).where(Delivery.state == "sending")
-    session.execute(lost.values(state="unknown", due_at=now(), unknowns=Delivery.unknowns + 1))
+    session.execute(lost.values(state="unknown", due_at=now(), lease=None, unknowns=Delivery.unknowns + 1))
 
 
 def advance(session: Session, delivery_id: int, state: str, external_id: str | None = None) -> bool:
@@ -114,22 +120,22 @@ def of(session: Session, channel: str, reference: str | None, external_id: str) 
     return session.scalars(known.where(Delivery.external_id == external_id).with_for_update(of=Delivery)).first()
 
 
-def postpone(session: Session, delivery_id: int, until: datetime, failure: str) -> None:
+def postpone(session: Session, delivery: Delivery, until: datetime, failure: str) -> None:
     """Try again later; a message whose outcome is unknown stays so."""
     state = case((Delivery.state == "unknown", "unknown"), else_="queued")
     values = {"state": state, "due_at": until, "failure": failure}
-    session.execute(_unfinished(delivery_id).values(values))
+    session.execute(_unfinished(delivery).values(values))
 
 
-def doubt(session: Session, delivery_id: int, until: datetime, failure: str) -> None:
+def doubt(session: Session, delivery: Delivery, until: datetime, failure: str) -> None:
     """The outcome of a send is unknown; it is looked into at `until`."""
     values = {"state": "unknown", "due_at": until, "failure": failure, "unknowns": Delivery.unknowns + 1}
-    session.execute(_unfinished(delivery_id).values(values))
+    session.execute(_unfinished(delivery).values(values))
 
 
-def park(session: Session, delivery_id: int, failure: str) -> None:
+def park(session: Session, delivery: Delivery, failure: str) -> None:
     """Keep a message until the person writes again."""
-    session.execute(_unfinished(delivery_id, "sent").values(state="parked", failure=failure, external_id=None))
+    session.execute(_unfinished(delivery, "sent").values(state="parked", failure=failure, external_id=None))
 
 
 def unpark(session: Session, conversation_id: int) -> None:
@@ -138,13 +144,15 @@ def unpark(session: Session, conversation_id: int) -> None:
     session.execute(parked.values(state="queued", due_at=now()))
 
 
-def bury(session: Session, delivery_id: int, failure: str) -> None:
+def bury(session: Session, delivery: Delivery, failure: str) -> None:
     """Give up: the message stays visible as a dead letter."""
-    session.execute(_unfinished(delivery_id, "sent").values(state="dead", failure=failure))
+    session.execute(_unfinished(delivery, "sent").values(state="dead", failure=failure))
 
 
-def _unfinished(delivery_id: int, *also: str) -> Update:
-    return update(Delivery).where(Delivery.id == delivery_id, Delivery.state.in_((*_OPEN, *also)))
+def _unfinished(delivery: Delivery, *also: str) -> Update:
+    """The message, unless it is through or another sender has taken it since `delivery` was read (fencing)."""
+    held = Delivery.lease.is_not_distinct_from(delivery.lease)
+    return update(Delivery).where(Delivery.id == delivery.id, held, Delivery.state.in_((*_OPEN, *also)))
 
 
 def pace(session: Session, conversation_id: int, until: datetime) -> None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -76,7 +87,7 @@ class Contact(Table):
     cautioned_at: Mapped[datetime | None]
     """When they were last told that they write too fast."""
     origin: Mapped[str | None] = mapped_column(String(64), index=True)
-    """On the web: a keyed digest of the network that they first wrote from, so that one network cannot fill the desk."""
+    """On the web: a keyed digest of the network they first wrote from, so that one cannot fill the desk."""
     erased_at: Mapped[datetime | None] = mapped_column(index=True)
     """They asked to be forgotten: the row goes as soon as the last word to them has been delivered."""
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -184,6 +195,8 @@ class Ticket(Table):
     country: Mapped[str | None] = mapped_column(String(2))
     need: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """The understood question (`retrieval.question.Question.facts`) and the person's own words."""
+    wordless: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """The time for which words are kept is over: the need holds topics only."""
     opened_at: Mapped[datetime] = mapped_column(default=now)
     closed_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(20))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from store.tables import Audit, Ticket, now
 
 MOST_BEFORE = 20
-"""Earlier wordings of a need that a ticket keeps."""
+"""Earlier wordings of a need, and pictures and the like, that a ticket keeps."""
 OUTCOMES = ("matched", "referred", "gap", "declined")
 
 
@@ -34,12 +35,21 @@ def open_one(
     else:
         # Nothing that was written down before is lost, and urgency only grows.
         before = [*ticket.need.get("before", []), _without_history(ticket.need)]
-        ticket.need = {**need, "before": before[-MOST_BEFORE:]}
+        sent = {"sent": ticket.need["sent"]} if "sent" in ticket.need else {}
+        ticket.need = {**need, **sent, "before": before[-MOST_BEFORE:]}
         ticket.reason = reason if urgent or not ticket.urgent else ticket.reason
         ticket.urgent = ticket.urgent or urgent
         ticket.country = country or ticket.country
     session.flush()
     return ticket
+
+
+def add_media(session: Session, conversation_id: int, kinds: Sequence[str]) -> None:
+    """Write down on the open ticket, if there is one, what the person sent that we do not fetch."""
+    ticket = of_conversation(session, conversation_id) if kinds else None
+    if ticket is not None:
+        sent = [*ticket.need.get("sent", []), *kinds]
+        ticket.need = {**ticket.need, "sent": sent[-MOST_BEFORE:]}
 
 
 def _without_history(need: dict[str, Any]) -> dict[str, Any]:

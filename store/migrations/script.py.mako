@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
+    # SQLite: no batch that makes a table anew which others refer to. Dropping the old one takes their rows along.
     ${upgrades if upgrades else "pass"}
 
 

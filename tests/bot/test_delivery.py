@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from bot.delivery import MOST_ATTEMPTS, MOST_DOUBTS, Sender
+from bot.delivery import AT_ONCE, MOST_ATTEMPTS, MOST_DOUBTS, Sender
 from bot.signals import Signal
 from channels.contract import (
     Channel,
@@ -297,3 +297,46 @@ def test_while_the_provider_cannot_be_asked_an_unknown_outcome_stays_unknown(pos
     post.send()
 
     assert post.states() == ["unknown"]
+
+
+def test_a_channel_that_hangs_holds_up_no_other(post: Post) -> None:
+    class Hanging(Scripted):
+        name = "hanging"
+
+        async def send(self, address: str, message: Outgoing) -> Receipt:
+            await asyncio.sleep(60)
+            return Receipt()
+
+    for number in range(AT_ONCE + 1):
+        with post.database.write() as session:
+            conversation = contacts.meet(session, post.vault, "hanging", f"person {number}")[1]
+            outbox.queue(session, conversation.id, "sw", "hello")
+    post.queue("hello")
+    sender = Sender(post.database, post.vault, {"hanging": Hanging(), "scripted": post.channel}, Signal())
+
+    async def run() -> None:
+        running = asyncio.create_task(sender.run())
+        while not post.texts:  # noqa: ASYNC110 - a test that looks
+            await asyncio.sleep(0.01)
+        running.cancel()
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+    assert post.texts == ["hello"]
+
+
+def test_a_provider_gets_no_more_messages_in_a_second_than_it_takes(post: Post) -> None:
+    post.channel.per_second = 50
+    for number in range(2 * AT_ONCE):
+        post.queue("hello", f"person {number}")
+
+    async def run() -> float:
+        start = asyncio.get_running_loop().time()
+        running = asyncio.create_task(post.sender.run())
+        while len(post.texts) < 2 * AT_ONCE:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        post.sender.stop()
+        await running
+        return asyncio.get_running_loop().time() - start
+
+    assert asyncio.run(run()) >= AT_ONCE / 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import stat
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ingest.load import load
 from store import contacts, inbox, outbox, tickets
 from store.backup import BadBackup, restore, save
 from store.database import Database
-from store.tables import Contact, Conversation, Message, Record, Ticket
+from store.tables import Audit, Contact, Conversation, Message, Record, Ticket
 from store.vault import Vault
 
 
@@ -82,6 +83,54 @@ def test_a_backup_is_readable_by_its_owner_only_and_overwrites_nothing(lived_in:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(FileExistsError):
         save(lived_in, path)
+
+
+def test_a_backup_is_readable_by_its_owner_only_while_it_is_written(lived_in: Database, tmp_path: Path) -> None:
+    modes: set[int] = set()
+    before = os.umask(0)
+    try:
+        save(lived_in, tmp_path / "backup", lambda _: modes.update(modes_in(tmp_path, ".backup.*")))
+    finally:
+        os.umask(before)
+
+    assert modes == {0o600}
+
+
+def modes_in(folder: Path, pattern: str) -> list[int]:
+    return [stat.S_IMODE(path.stat().st_mode) for path in folder.glob(pattern)]
+
+
+def test_what_a_killed_run_left_is_in_nobodys_way_and_goes(lived_in: Database, tmp_path: Path) -> None:
+    left = tmp_path / ".backup.killed.part"
+    left.write_text("half")
+
+    save(lived_in, tmp_path / "backup")
+
+    assert not left.exists()
+
+
+def test_a_backup_that_fails_leaves_nothing(lived_in: Database, tmp_path: Path) -> None:
+    def fail(_: int) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        save(lived_in, tmp_path / "backup", fail)
+
+    assert list(tmp_path.glob("*backup*")) == []
+    save(lived_in, tmp_path / "backup")
+
+
+def test_the_time_of_a_backup_is_the_same_in_either_kind_of_database(database: Database, tmp_path: Path) -> None:
+    with database.write() as session:
+        tickets.note(session, "an officer", "ticket.show", "1")
+        (at,) = session.scalars(select(Audit.at))
+    save(database, tmp_path / "backup")
+
+    copy = Database(f"sqlite:///{tmp_path / 'copy.db'}")
+    restore(copy, tmp_path / "backup")
+
+    with copy.read() as session:
+        assert list(session.scalars(select(Audit.at))) == [at]
 
 
 def test_no_address_stands_in_a_backup(lived_in: Database, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from store import contacts, inbox, outbox
 from store.database import Database
@@ -35,7 +35,7 @@ def queue(database: Database, conversation: int, text: str) -> int:
 def send(database: Database) -> str | None:
     with database.write() as session:
         taken = outbox.claim(session, ["web"])
-        return taken[0].text if taken else None
+        return taken[0][0].text if taken else None
 
 
 def test_a_repeated_message_is_kept_once(database: Database, vault: Vault) -> None:
@@ -136,8 +136,44 @@ def test_a_message_that_is_put_off_is_not_sent_before_its_time(database: Databas
     delivery = queue(database, talk(database, vault), "hello")
     assert send(database) == "hello"
     with database.write() as session:
-        outbox.postpone(session, delivery, now() + timedelta(minutes=5), "too many")
+        outbox.postpone(session, session.get_one(Delivery, delivery), now() + timedelta(minutes=5), "too many")
 
     assert send(database) is None
     with database.read() as session:
         assert session.scalar(select(Delivery.failure)) == "too many"
+
+
+def test_what_a_sender_tells_after_another_has_taken_its_message_changes_nothing(
+    database: Database, vault: Vault
+) -> None:
+    queue(database, talk(database, vault), "hello")
+    with database.write() as session:
+        ((overtaken, _),) = outbox.claim(session, ["web"])
+        session.execute(update(Delivery).values(due_at=now()))  # its time is over
+    with database.write() as session:
+        ((holder, _),) = outbox.claim(session, ["web"])
+
+    with database.write() as session:
+        outbox.bury(session, overtaken, "refused")
+        outbox.postpone(session, overtaken, now() + timedelta(minutes=5), "too many")
+    with database.read() as session:
+        assert session.get_one(Delivery, holder.id).state == "unknown"
+
+    with database.write() as session:
+        outbox.bury(session, holder, "refused")
+        assert session.get_one(Delivery, holder.id).state == "dead"
+
+
+def test_several_messages_are_taken_at_once_but_one_of_each_conversation(database: Database, vault: Vault) -> None:
+    for address in ("one", "two", "three"):
+        conversation = talk(database, vault, address)
+        queue(database, conversation, f"{address}, first")
+        queue(database, conversation, f"{address}, second")
+
+    with database.write() as session:
+        taken = [delivery.text for delivery, _ in outbox.claim(session, ["web"], 2)]
+    with database.write() as session:
+        rest = [delivery.text for delivery, _ in outbox.claim(session, ["web"], 9)]
+
+    assert taken == ["one, first", "two, first"]
+    assert rest == ["three, first"]

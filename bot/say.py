@@ -1,0 +1,40 @@
+"""Puts what is said to a person into the outbox, in pieces that their channel takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from channels.contract import Outgoing
+from channels.text import split
+from store import contacts, outbox
+
+Limits = Mapping[str, int]
+"""The longest text of each channel, in UTF-16 units."""
+
+_NO_LIMIT = 1_000_000
+
+
+def say(
+    session: Session,
+    limits: Limits,
+    conversation_id: int,
+    language: str,
+    message: Outgoing,
+    *,
+    turn_id: int | None = None,
+    ticket_id: int | None = None,
+    author: str = "assistant",
+) -> None:
+    """Queue a message in the transaction of whatever caused it. A long one is parted; the buttons follow the end.
+
+    Each part is a delivery of its own, so that a fault between two of them repeats neither.
+    """
+    channel = contacts.of_conversation(session, conversation_id).channel
+    *parts, last = split(message.text, limits.get(channel, _NO_LIMIT))
+    buttons = [(button.title, button.payload) for button in message.buttons]
+    for text, below in [*((part, []) for part in parts), (last, buttons)]:
+        outbox.queue(
+            session, conversation_id, language, text, below, turn_id=turn_id, ticket_id=ticket_id, author=author
+        )
