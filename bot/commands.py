@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.answers import Answers
 from bot.cards import Cards
 from bot.controls import Control
-from bot.outcome import Known, Outcome
+from bot.outcome import Act, Known, Outcome
 from bot.replies import Replies
 from locales import LANGUAGES
 from retrieval.concepts import concepts
@@ -16,6 +16,8 @@ from retrieval.engine import Action, Cause, Unavailable
 from retrieval.question import Question
 from retrieval.understanding import understand
 
+ACTS = frozenset({"rate", "reopen", "news", "result", "consent"})
+"""Buttons under what is said about a request; each means a change of the request."""
 _ANSWERS = frozenset({"yes", "no", "number", "language", "erase", "topic"})
 """Commands that may answer what was asked back."""
 
@@ -48,6 +50,7 @@ class Commands:
             "number": self._number,
             "example": self._example,
             "topic": self._topic,
+            **dict.fromkeys(ACTS, self._act),
             "yes": self._yes,
             "no": self._no,
         }
@@ -99,6 +102,14 @@ class Commands:
     def _new(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         forgotten = {"country": None, "audience": None}
         return Outcome(Action.SMALLTALK, language, [Replies(language).fresh()], remember=forgotten)
+
+    def _act(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        replies, act = Replies(language), Act(command.name, command.value)
+        number, _, answer = command.value.partition(".")
+        if not number.isdecimal():
+            return self._help(command, text, language, known)
+        message = replies.acted(command.name, int(number), answer.rpartition(".")[2])
+        return Outcome(Action.SMALLTALK, language, [message], context=known.context, acts=(act,))
 
     def _more(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         question, shown = known.question(), list(known.context.get("shown", []))

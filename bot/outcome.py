@@ -20,6 +20,15 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """Something about a ticket that a person decided: `rate`, `reopen`, `news`, `result`, `consent`, `return`."""
+
+    name: str
+    value: str = ""
+    """What the button said after the name, such as `12.1`: from outside, to be checked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known of the person and of the conversation before the turn."""
 
@@ -30,6 +39,10 @@ class Known:
     stopped: bool = False
     welcomed: bool = True
     tickets: tuple[int, ...] = ()
+    held: bool = False
+    """An officer has the talk."""
+    closed: int | None = None
+    """The request that was closed a short while ago: they may still write about it."""
     context: dict[str, Any] = field(default_factory=dict)
 
     def after(self, outcome: Outcome) -> Known:
@@ -72,6 +85,7 @@ class Outcome:
     ticket: TicketRequest | None = None
     erase: bool = False
     export: bool = False
+    acts: tuple[Act, ...] = ()
 
     def followed_by(self, later: Outcome) -> Outcome:
         """Both as one: everything is said, and the later one decides how it goes on."""
@@ -84,6 +98,7 @@ class Outcome:
             ticket=urgent or later.ticket or self.ticket,
             erase=self.erase or later.erase,
             export=self.export or later.export,
+            acts=self.acts + later.acts,
         )
 
 

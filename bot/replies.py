@@ -200,9 +200,45 @@ class Replies:
         return self._("There is an answer for you from Dalil, the digital skills desk. Please write back to read it.")
 
     def closed(self, number: int) -> Outgoing:
-        """A request was closed."""
-        text = self._("Your request number {number} is closed. Write again if you need something else.")
+        """A request was closed; did it help?"""
+        text = self._("Your request number {number} is closed. Did it help you?")
+        buttons = (
+            Button(self._("It helped"), f"rate:{number}.1"),
+            Button(self._("It did not help"), f"rate:{number}.0"),
+            Button(self._("I still need help"), f"reopen:{number}"),
+        )
+        return Outgoing(text.format(number=self.run(str(number))), buttons)
+
+    def taken(self, name: str, number: int) -> Outgoing:
+        """An officer has taken a request; from now on they talk."""
+        text = self._("{name} has your request number {number} now and answers here. To go back to me, write /new.")
+        return Outgoing(text.format(name=self.run(name), number=self.run(str(number))))
+
+    def reopened(self, number: int) -> Outgoing:
+        """A closed request is open again."""
+        text = self._("I have opened your request number {number} again. An officer will read what you wrote.")
         return Outgoing(text.format(number=self.run(str(number))))
+
+    def acted(self, act: str, number: int, answer: str) -> Outgoing:
+        """After a button under what was said about a request."""
+        if act == "reopen":
+            return self.reopened(number)
+        if act == "rate":
+            return self._may_we_ask(number)
+        if act == "consent" and answer != "yes":
+            return Outgoing(self._("All right, your request is not passed on."))
+        if act == "consent":
+            return Outgoing(self._("Thank you. Your request is passed on, without your number or name."))
+        if act == "news" and answer != "yes":
+            return Outgoing(self._("All right. Write again whenever you need something."))
+        return Outgoing(self._("Thank you for telling us."))
+
+    def _may_we_ask(self, number: int) -> Outgoing:
+        text = self._(
+            "Thank you. May we write to you again about this: when something new fits, and to hear how it went?"
+        )
+        yes, no = Button(self._("Yes"), f"news:{number}.yes"), Button(self._("No"), f"news:{number}.no")
+        return Outgoing(text, (yes, no))
 
     def safety(self, helpline: str | None) -> str:
         """To a person in distress. No helpline is named that the operator has not set."""

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from bot.answers import Answers
-from bot.commands import Commands
+from bot.commands import ACTS, Commands
 from bot.controls import Control, control, language_named
-from bot.outcome import Heard, Known, Manners, Outcome
+from bot.outcome import Act, Heard, Known, Manners, Outcome
 from bot.replies import Replies
 from channels.contract import Kind
 from locales import LANGUAGES
@@ -40,6 +40,8 @@ FOLLOW_UP = 7
 """Words up to which a message without a topic of its own belongs to the question before."""
 _OTHERS = frozenset({"children", "older-persons"})
 """Audiences that people mostly ask for others."""
+HELD_COMMANDS = frozenset({"stop", "start", "erase", "export", "me", "language", "new"})
+"""What the assistant obeys while an officer has the talk; everything else is said to the officer."""
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 
 
@@ -63,7 +65,7 @@ class Assistant:
             outcome = outcome.followed_by(next_) if outcome else next_
         if outcome is None:
             raise ValueError("a turn needs a message")
-        if not welcomed:
+        if not welcomed and outcome.messages:
             self._welcome(outcome)
         outcome.context["offered"] = [[b.title, b.payload] for message in outcome.messages for b in message.buttons]
         outcome.context["seconds"] = round(time.monotonic() - started, 4)
@@ -76,7 +78,12 @@ class Assistant:
         outcome.remember["welcomed"] = True
 
     def _command(self, command: Control, known: Known) -> Outcome:
-        return self._commands.obey(command, command.text, known)
+        if known.held and not _obeyed_while_held(command, known):
+            return _held(known)
+        outcome = self._commands.obey(command, command.text, known)
+        if known.held and command.name == "new":
+            outcome.acts = (*outcome.acts, Act("return"))
+        return outcome
 
     def _texts(self, heard: Sequence[Heard], known: Known) -> Outcome:
         """Messages that belong together, as one."""
@@ -84,6 +91,8 @@ class Assistant:
         if known.stopped and not understand(text, known.language).distress:  # whoever is in danger is heard
             language = known.language or "en"
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
+        if known.held and not understand(text, known.language).distress:
+            return _held(known)
         if not _LINK.sub("", text).strip():
             return self._unreadable(heard, text, known)
         return self._reply(text, known)
@@ -95,6 +104,10 @@ class Assistant:
             return self._commands.obey(command, text, replace(known, language=language))
         question = _in_context(question, known)
         outcome = self._answers.look_up(question, text, language, known)
+        if outcome.action is Action.CLARIFY and known.closed:  # "the link does not work": about what was just closed
+            message = Replies(language).reopened(known.closed)
+            act = Act("reopen", str(known.closed))
+            outcome = Outcome(Action.HELD, language, [message], context=known.context, acts=(act,))
         if not speaks:
             _say_first(outcome, Replies(language).not_spoken(question.language))
         outcome.remember |= _to_remember(question, known, language)
@@ -110,6 +123,18 @@ class Assistant:
         else:
             message = replies.greeting()
         return Outcome(Action.CLARIFY, language, [message], context=known.context)
+
+
+def _obeyed_while_held(command: Control, known: Known) -> bool:
+    """What was said with a slash or a button is for the assistant; of other words only those that end or erase."""
+    if command.name in ACTS:
+        return True
+    answers = known.context.get("asked") in {"erase", "language"} and command.name in {"yes", "no", "erase", "language"}
+    return answers or command.name in HELD_COMMANDS
+
+
+def _held(known: Known) -> Outcome:
+    return Outcome(Action.HELD, known.language or "en", context=known.context)
 
 
 def _parts(heard: Sequence[Heard], known: Known) -> Iterator[Control | list[Heard]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from bot.acts import apply
 from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import export, forget
 from bot.replies import Replies
@@ -25,6 +27,8 @@ log = structlog.get_logger("worker")
 
 PATIENCE = 3
 """Turns that may break off before a person gets the conversation."""
+ABOUT_CLOSED = timedelta(hours=24)
+"""How long after a request was closed words without a topic of their own are taken to be about it."""
 LOOK_EVERY = 0.5
 """Seconds between looks into the inbox, for what other processes put there."""
 _MEDIA = frozenset({Kind.IMAGE, Kind.AUDIO, Kind.VIDEO, Kind.FILE, Kind.LOCATION})
@@ -105,6 +109,9 @@ class Worker:
         turn.shown = list(outcome.shown)
         session.add(turn)
         session.flush()
+        for act in outcome.acts:
+            apply(session, conversation.id, act)
+        tickets.heard(session, conversation.id)
         taken = [message.id for message in messages]
         session.execute(update(Message).where(Message.id.in_(taken)).values(turn_id=turn.id))
         _remember(contact, outcome)
@@ -160,9 +167,10 @@ def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
     """What the turn must know, and whether earlier tries have failed too often."""
     conversation = session.get_one(Conversation, conversation_id)
     contact = session.get_one(Contact, conversation.contact_id)
-    numbers = session.scalars(
-        select(Ticket.id).where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
-    )
+    open_ = session.scalars(
+        select(Ticket).where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
+    ).all()
+    closed = None if open_ else tickets.latest_closed(session, conversation_id, now() - ABOUT_CLOSED)
     known = Known(
         language=contact.language,
         language_chosen=contact.language_chosen,
@@ -170,7 +178,9 @@ def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
         audience=contact.audience,
         stopped=contact.stopped_at is not None,
         welcomed=contact.welcomed_at is not None,
-        tickets=tuple(numbers),
+        tickets=tuple(ticket.id for ticket in open_),
+        held=any(ticket.officer_id and not ticket.handed_back_at for ticket in open_),
+        closed=closed,
         context=conversation.context,
     )
     return known, conversation.failures > PATIENCE

@@ -31,6 +31,8 @@ class Action(StrEnum):
     ERASE = "erase"
     HANDOFF = "handoff"
     REFUSE = "refuse"
+    HELD = "held"
+    """An officer has the talk: the assistant is silent."""
 
 
 class Cause(StrEnum):

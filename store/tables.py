@@ -201,6 +201,45 @@ class Ticket(Table):
     closed_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(20))
     """`matched`, `referred`, `gap` or `declined`."""
+    # The desk. Officers and gaps are in `store.desk_tables`; SQLite cannot add a foreign key to a table that is there.
+    step: Mapped[str] = mapped_column(String(12), default="new", server_default="new")
+    """`new` → `clarifying` → `matched` → `referred` → `accepted` → `delivered` → `closed`."""
+    officer_id: Mapped[int | None] = mapped_column(index=True)
+    """Who has it."""
+    claimed_at: Mapped[datetime | None]
+    offered_to: Mapped[int | None]
+    """The officer whom it suits, until it moves on."""
+    with_lead: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Nobody took it, or answered, in time: a lead looks after it."""
+    promised_at: Mapped[datetime | None]
+    """By when the person was told that an officer answers."""
+    moved: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often it moved on by itself."""
+    move_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When it moves on next, if nothing happens."""
+    heard_at: Mapped[datetime | None]
+    """When the person last wrote while it was open."""
+    answered_at: Mapped[datetime | None]
+    """When an officer last answered."""
+    snoozed_until: Mapped[datetime | None]
+    handed_back_at: Mapped[datetime | None]
+    """The person went back to the assistant; the officer's next answer takes the talk up again."""
+    matched: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """Ids of the records that the officer matched it with."""
+    rating: Mapped[int | None]
+    """1 (it helped) or 0, as the person said."""
+    gap_id: Mapped[int | None] = mapped_column(index=True)
+    wants_news: Mapped[bool | None]
+    """Whether the person agreed to be asked later, and to be told when a gap is filled."""
+    asked_days: Mapped[int] = mapped_column(default=0, server_default="0")
+    """After how many days the person was last asked what came of it: 0, 30 or 90."""
+    results: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """What they said: days → `enrolled`, `finished`, `using`, `no`."""
+    reopened: Mapped[int] = mapped_column(default=0, server_default="0")
+    changed_at: Mapped[datetime] = mapped_column(
+        default=now, onupdate=now, server_default="1970-01-01 00:00:00", index=True
+    )
+    """When anything of it changed: live pages look for that."""
 
 
 class Record(Table):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from store.tables import Audit, Ticket, now
+from store.tables import Audit, Contact, Conversation, Ticket, now
 
 MOST_BEFORE = 20
 """Earlier wordings of a need, and pictures and the like, that a ticket keeps."""
@@ -52,6 +53,33 @@ def add_media(session: Session, conversation_id: int, kinds: Sequence[str]) -> N
         ticket.need = {**ticket.need, "sent": sent[-MOST_BEFORE:]}
 
 
+def reopen(session: Session, ticket: Ticket) -> bool:
+    """Open a closed ticket again, for the officer who had it; false if its person has another open one."""
+    if ticket.state != "closed" or ticket.conversation_id is None:
+        return False
+    if of_conversation(session, ticket.conversation_id) is not None:
+        return False
+    ticket.state, ticket.step, ticket.outcome, ticket.closed_at = "open", "clarifying", None, None
+    ticket.reopened += 1
+    ticket.heard_at, ticket.handed_back_at, ticket.snoozed_until, ticket.move_at = now(), None, None, now()
+    return True
+
+
+def heard(session: Session, conversation_id: int) -> None:
+    """The person has written: their open ticket shows it, and waits no longer for a later day."""
+    session.execute(
+        update(Ticket)
+        .where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
+        .values(heard_at=now(), snoozed_until=None, changed_at=now())
+    )
+
+
+def latest_closed(session: Session, conversation_id: int, since: datetime) -> int | None:
+    """The number of the ticket that was closed last, after `since`."""
+    query = select(Ticket.id).where(Ticket.conversation_id == conversation_id, Ticket.closed_at > since)
+    return session.scalar(query.order_by(Ticket.closed_at.desc()).limit(1))
+
+
 def _without_history(need: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in need.items() if key != "before"}
 
@@ -76,10 +104,17 @@ def count_open(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Ticket).where(Ticket.state == "open")) or 0
 
 
+def count_open_from(session: Session, origin: str) -> int:
+    """How many tickets of people who first wrote from one network are open. `origin`: see `Contact.origin`."""
+    query = select(func.count()).select_from(Ticket).join(Conversation, Conversation.id == Ticket.conversation_id)
+    query = query.join(Contact, Contact.id == Conversation.contact_id)
+    return session.scalar(query.where(Contact.origin == origin, Ticket.state == "open")) or 0
+
+
 def close(session: Session, ticket_id: int, outcome: str) -> bool:
     """Close a ticket; false if it was not open."""
     statement = update(Ticket).where(Ticket.id == ticket_id, Ticket.state == "open")
-    values = {"state": "closed", "closed_at": now(), "outcome": outcome}
+    values = {"state": "closed", "step": "closed", "closed_at": now(), "outcome": outcome, "changed_at": now()}
     return bool(session.execute(statement.values(values).returning(Ticket.id)).first())
 
 

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 
+import store.desk_tables  # noqa: F401 - its tables too
 from store.tables import Moment, Table
 
 

@@ -1,0 +1,1 @@
+"""The officers' desk: its pages at `/desk`."""
