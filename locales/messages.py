@@ -14,7 +14,12 @@ from babel.messages.pofile import read_po, write_po
 from locales import DEFAULT, DOMAIN, FOLDER, LANGUAGES
 
 ROOT = FOLDER.parent
-METHODS = [("bot/**.py", "python"), ("bot/pages/**.html", "jinja2")]
+METHODS = [
+    ("bot/**.py", "python"),
+    ("desk/**.py", "python"),
+    ("bot/pages/**.html", "jinja2"),
+    ("desk/pages/**.html", "jinja2"),
+]
 KEYWORDS = {"_": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
 SHOWN_FACETS = ("topic", "audience", "level")
 """Facets of concepts whose glosses people read, as reasons and topics to choose from."""
@@ -34,7 +39,7 @@ def template() -> Catalog:
 
 def _ours(folder: str) -> bool:
     relative = Path(folder).relative_to(ROOT) if Path(folder).is_absolute() else Path(folder)
-    return not relative.parts or relative.parts[0] == "bot"
+    return not relative.parts or relative.parts[0] in {"bot", "desk"}
 
 
 def _glosses() -> Iterator[str]:
