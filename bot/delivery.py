@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -44,6 +46,16 @@ MOST_DOUBTS = 4
 """Unknown outcomes of one message before it is given up: nobody shall be left without an answer by a bad minute."""
 
 
+@dataclass(slots=True, eq=False)
+class _Result:
+    """What became of a message that was handed over."""
+
+    delivery: Delivery
+    contact: Contact
+    outcome: Receipt | SendError
+    settled: bool = False
+
+
 class Sender:
     """Hands messages over to the channels."""
 
@@ -53,6 +65,8 @@ class Sender:
         self._channels = channels
         self._said = said
         self._stopping = False
+        self._results: list[_Result] = []
+        self._settling = asyncio.Lock()
 
     async def run(self) -> None:
         """Send until `stop`; each channel by itself, so that one that hangs holds up no other."""
@@ -106,14 +120,14 @@ class Sender:
             async with asyncio.timeout(LONGEST_SENDING):
                 receipt = await self._hand_over(delivery, contact)
         except SendError as error:
-            await asyncio.to_thread(self._failed, delivery, error)
+            await self._settle(_Result(delivery, contact, error))
         except TimeoutError:
-            await asyncio.to_thread(self._failed, delivery, Unknown("it took too long"))
+            await self._settle(_Result(delivery, contact, Unknown("it took too long")))
         except Exception as error:
             log.exception("sender.failed", delivery=delivery.id)
-            await asyncio.to_thread(self._failed, delivery, Unknown(f"our own fault: {type(error).__name__}"))
+            await self._settle(_Result(delivery, contact, Unknown(f"our own fault: {type(error).__name__}")))
         else:
-            await asyncio.to_thread(self._sent, delivery, contact, receipt)
+            await self._settle(_Result(delivery, contact, receipt))
 
     def _claim(self, channels: list[str], most: int) -> list[tuple[Delivery, Contact]]:
         with self._database.write() as session:
@@ -153,20 +167,37 @@ class Sender:
         with self._database.write() as session:
             session.get_one(Contact, contact_id).invited_at = now()
 
-    def _sent(self, delivery: Delivery, contact: Contact, receipt: Receipt) -> None:
-        interval = self._channels[contact.channel].interval
-        with self._database.write() as session:
-            outbox.advance(session, delivery.id, "sent", receipt.external_id)
-            if interval:
-                outbox.pace(session, delivery.conversation_id, now() + interval)
+    async def _settle(self, result: _Result) -> None:
+        """Write down what became of a message; what comes meanwhile shares the next transaction (group commit)."""
+        self._results.append(result)
+        async with self._settling:
+            if not result.settled:
+                results, self._results = self._results, []
+                await asyncio.to_thread(self._write, results)
+
+    def _write(self, results: list[_Result]) -> None:
+        for result in results:
+            result.settled = True
+        try:
+            self._commit(results)
+        except Exception:  # one of them is at fault: the others must not suffer for it
+            log.exception("sender.failed")
+            for result in results:
+                with suppress(Exception):
+                    self._commit([result])
         self._said.set()
 
-    def _failed(self, delivery: Delivery, error: SendError) -> None:
-        log.warning("delivery.failed", delivery=delivery.id, error=type(error).__name__)
+    def _commit(self, results: list[_Result]) -> None:
         with self._database.write() as session:
-            channel = self._channels.get(contacts.of_conversation(session, delivery.conversation_id).channel)
-            fail(session, delivery, error, channel.patience if channel else timedelta(0))
-        self._said.set()
+            for result in results:
+                delivery, channel = result.delivery, self._channels[result.contact.channel]
+                if isinstance(result.outcome, SendError):
+                    log.warning("delivery.failed", delivery=delivery.id, error=type(result.outcome).__name__)
+                    fail(session, delivery, result.outcome, channel.patience)
+                    continue
+                outbox.advance(session, delivery.id, "sent", result.outcome.external_id)
+                if channel.interval:
+                    outbox.pace(session, delivery.conversation_id, now() + channel.interval)
 
 
 def report(session: Session, channel: str, status: Status) -> None:

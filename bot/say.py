@@ -27,12 +27,27 @@ def say(
     ticket_id: int | None = None,
     author: str = "assistant",
 ) -> None:
-    """Queue a message in the transaction of whatever caused it. A long one is parted; the buttons follow the end.
+    """Queue a message to the person of a conversation, in the transaction of whatever caused it."""
+    limit = limits.get(contacts.of_conversation(session, conversation_id).channel)
+    put(session, limit, conversation_id, language, message, turn_id=turn_id, ticket_id=ticket_id, author=author)
+
+
+def put(
+    session: Session,
+    limit: int | None,
+    conversation_id: int,
+    language: str,
+    message: Outgoing,
+    *,
+    turn_id: int | None = None,
+    ticket_id: int | None = None,
+    author: str = "assistant",
+) -> None:
+    """The same where the limit is known. A long message is parted; the buttons follow the end.
 
     Each part is a delivery of its own, so that a fault between two of them repeats neither.
     """
-    channel = contacts.of_conversation(session, conversation_id).channel
-    *parts, last = split(message.text, limits.get(channel, _NO_LIMIT))
+    *parts, last = split(message.text, limit or _NO_LIMIT)
     buttons = [(button.title, button.payload) for button in message.buttons]
     for text, below in [*((part, []) for part in parts), (last, buttons)]:
         outbox.queue(

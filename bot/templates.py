@@ -6,7 +6,8 @@ import click
 
 from bot.assembly import Assembly
 from bot.replies import Replies
-from channels.whatsapp import Templates, WhatsAppChannel
+from channels.twilio.templates import Templates
+from channels.whatsapp import WhatsAppChannel
 from locales import LANGUAGES
 
 
@@ -17,7 +18,7 @@ async def show(assembly: Assembly, *, create: bool = False) -> list[str]:
         raise click.ClickException(
             "WhatsApp is not set up: set DALIL_TWILIO_ACCOUNT_SID, DALIL_TWILIO_AUTH_TOKEN and DALIL_TWILIO_FROM"
         )
-    templates = Templates(channel)
+    templates = Templates(channel.api)
     try:
         if create:
             there = {template.language for template in await templates.all()}

@@ -6,14 +6,14 @@ import threading
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from bot.acts import apply
 from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import export, forget
 from bot.replies import Replies
-from bot.say import Limits, say
+from bot.say import Limits, put
 from bot.signals import Signal
 from bot.turn import Assistant
 from channels.contract import Kind, Outgoing
@@ -21,7 +21,7 @@ from retrieval.engine import Action, Cause
 from store import inbox, tickets
 from store.database import Database
 from store.inbox import Claim
-from store.tables import Contact, Conversation, Message, Ticket, Turn, now
+from store.tables import Contact, Conversation, Message, Turn, now
 
 log = structlog.get_logger("worker")
 
@@ -29,6 +29,8 @@ PATIENCE = 3
 """Turns that may break off before a person gets the conversation."""
 ABOUT_CLOSED = timedelta(hours=24)
 """How long after a request was closed words without a topic of their own are taken to be about it."""
+AT_ONCE = 4
+"""Conversations that are claimed together: a claim costs as much as an empty turn."""
 LOOK_EVERY = 0.5
 """Seconds between looks into the inbox, for what other processes put there."""
 _MEDIA = frozenset({Kind.IMAGE, Kind.AUDIO, Kind.VIDEO, Kind.FILE, Kind.LOCATION})
@@ -65,18 +67,20 @@ class Worker:
         self._arrived.set()
 
     def step(self) -> bool:
-        """Take one turn if somebody waits; false if nobody does."""
+        """Take the next turns if somebody waits; false if nobody does."""
         with self._database.write() as session:
-            claim = inbox.claim(session)
-        if claim is None:
-            return False
-        try:
-            self._turn(claim)
-        except Exception:
-            log.exception("turn.failed", conversation=claim.conversation_id)
-            self._give_back(claim)
-        self._said.set()
-        return True
+            claims = inbox.claim(session, AT_ONCE)
+        for claim in claims:
+            if self._stopping.is_set():
+                self._release(claim)
+                continue
+            try:
+                self._turn(claim)
+            except Exception:
+                log.exception("turn.failed", conversation=claim.conversation_id)
+                self._give_back(claim)
+            self._said.set()
+        return bool(claims)
 
     def _turn(self, claim: Claim) -> None:
         with self._database.read() as session:
@@ -90,7 +94,7 @@ class Worker:
             if conversation is None:  # our lease ran out and another worker has the turn
                 log.warning("turn.overtaken", conversation=claim.conversation_id)
                 return None
-            self._commit(session, conversation, messages, outcome)
+            self._commit(session, conversation, messages, known, outcome)
         if outcome.erase:
             self._database.checkpoint()  # what was erased is not to be found in the log of writes either
         seconds = outcome.context.get("seconds")
@@ -103,7 +107,9 @@ class Worker:
         )
         return None
 
-    def _commit(self, session: Session, conversation: Conversation, messages: list[Message], outcome: Outcome) -> None:
+    def _commit(
+        self, session: Session, conversation: Conversation, messages: list[Message], known: Known, outcome: Outcome
+    ) -> None:
         contact = session.get_one(Contact, conversation.contact_id)
         turn = Turn(conversation_id=conversation.id, action=outcome.action, language=outcome.language)
         turn.shown = list(outcome.shown)
@@ -111,7 +117,8 @@ class Worker:
         session.flush()
         for act in outcome.acts:
             apply(session, conversation.id, act)
-        tickets.heard(session, conversation.id)
+        if known.tickets or outcome.acts:
+            tickets.heard(session, conversation.id)
         taken = [message.id for message in messages]
         session.execute(update(Message).where(Message.id.in_(taken)).values(turn_id=turn.id))
         _remember(contact, outcome)
@@ -123,8 +130,8 @@ class Worker:
         ticket_id = self._ticket(session, conversation, contact, outcome)
         tickets.add_media(session, conversation.id, [message.kind for message in messages if message.kind in _MEDIA])
         for message in [*outcome.messages, *self._exported(session, contact, conversation, outcome)]:
-            language = outcome.language
-            say(session, self._limits, conversation.id, language, message, turn_id=turn_id, ticket_id=ticket_id)
+            limit = self._limits.get(contact.channel)
+            put(session, limit, conversation.id, outcome.language, message, turn_id=turn_id, ticket_id=ticket_id)
 
     def _ticket(self, session: Session, conversation: Conversation, contact: Contact, outcome: Outcome) -> int | None:
         request = outcome.ticket
@@ -167,10 +174,7 @@ def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
     """What the turn must know, and whether earlier tries have failed too often."""
     conversation = session.get_one(Conversation, conversation_id)
     contact = session.get_one(Contact, conversation.contact_id)
-    open_ = session.scalars(
-        select(Ticket).where(Ticket.conversation_id == conversation_id, Ticket.state == "open")
-    ).all()
-    closed = None if open_ else tickets.latest_closed(session, conversation_id, now() - ABOUT_CLOSED)
+    open_, closed = tickets.present(session, conversation_id, now() - ABOUT_CLOSED)
     known = Known(
         language=contact.language,
         language_chosen=contact.language_chosen,

@@ -11,8 +11,6 @@ import unicodedata
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -33,6 +31,8 @@ from channels.contract import (
     Stopped,
     Unknown,
 )
+from channels.proxy import proxy_to
+from channels.text import units, without_surrogates
 
 if TYPE_CHECKING:
     from telegram import CallbackQuery, Chat, Message, User  # 0.15 s, so it is imported where it is used
@@ -104,6 +104,7 @@ class TelegramChannel(Channel):
     name = "telegram"
     text_limit = 4096
     interval = timedelta(seconds=1 / MESSAGES_PER_SECOND_AND_CHAT)
+    per_second = MESSAGES_PER_SECOND
 
     def __init__(
         self,
@@ -117,8 +118,8 @@ class TelegramChannel(Channel):
     ) -> None:
         """`secret`: what the webhook is called with; without it every request is forged (polling needs none).
 
-        `api_url`: of a test server. Seconds: `timeout` to write and to wait for an answer, `pause` between the parts
-        of a long message.
+        `api_url`: of a test server. Seconds: `timeout` to write and to wait for an answer, `pause` before a poll that
+        failed is tried again.
         """
         if not _TOKEN.fullmatch(token):
             raise ValueError("the Telegram token must look like 123456:letters")
@@ -211,20 +212,11 @@ class TelegramChannel(Channel):
     # --- out ----------------------------------------------------------------------------------
 
     async def send(self, address: str, message: Outgoing) -> Receipt:
-        """Send a text, in parts if it is too long for one; the buttons and the receipt are those of the last."""
-        chat, parts = _chat(address), split(message.text, self.text_limit)
-        sent: Any = None
-        for number, part in enumerate(parts, 1):
-            body = _body(chat, part, message.buttons if number == len(parts) else ())
-            try:
-                sent = await self._call("sendMessage", body)
-            except RetryAfter:
-                if number == 1:
-                    raise
-                # Not `RetryAfter`, which means that nothing has arrived and promises that nothing comes twice.
-                raise Unknown("the first part was sent, the rest was not") from None
-            if number < len(parts):
-                await asyncio.sleep(self._pause)
+        """Send a text and its buttons."""
+        chat, text = _chat(address), without_surrogates(message.text)
+        if units(text) > self.text_limit:
+            raise Permanent("the text is too long")
+        sent = await self._call("sendMessage", _body(chat, text, message.buttons))
         message_id = sent.get("message_id") if isinstance(sent, dict) else None
         return Receipt(str(message_id) if message_id else None)
 
@@ -274,25 +266,9 @@ class TelegramChannel(Channel):
     def _connected(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            parts = urlsplit(self._api_url)
-            proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-            self._clients[loop] = httpx.AsyncClient(transport=_Transport(self._token, proxy=proxy))
+            transport = _Transport(self._token, proxy=proxy_to(self._api_url))
+            self._clients[loop] = httpx.AsyncClient(transport=transport)
         return self._clients[loop]
-
-
-def split(text: str, limit: int = TelegramChannel.text_limit) -> list[str]:
-    """Cut a text into parts of at most `limit` UTF-16 units: after a paragraph, a line, a word, or anywhere."""
-    rest, parts = text.encode("utf-8", "ignore").decode("utf-8"), []
-    while (end := _fitting(rest, limit)) < len(rest):
-        ends = (rest.rfind(mark, end // 2 if mark != " " else 0, end + 1) for mark in ("\n\n", "\n", " "))
-        end = next((found for found in ends if found > 0), end)
-        parts.append(rest[:end].rstrip())
-        rest = rest[end:].lstrip()
-    return [part for part in (*parts, rest) if part] or [""]
-
-
-def _fitting(text: str, limit: int) -> int:
-    return len(text[:limit].encode("utf-16-le")[: 2 * limit].decode("utf-16-le", "ignore"))
 
 
 def _needed(update: Mapping[str, Any]) -> dict[str, Any]:
@@ -356,7 +332,7 @@ def _emphasised(text: str) -> tuple[str, list[dict[str, Any]]]:
 
 def _rows(buttons: Sequence[Button]) -> Iterator[list[dict[str, str]]]:
     """Up to three short buttons in a row, or a long one alone. What Telegram would refuse is left out."""
-    told = [(button.title.encode("utf-8", "ignore").decode().strip(), button.payload) for button in buttons]
+    told = [(without_surrogates(button.title).strip(), button.payload) for button in buttons]
     fit = [
         {"text": title, "callback_data": payload}
         for title, payload in told

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Integer, String, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from store.tables import Conversation, Message, now
+from store.tables import Conversation, Message, Moment, now
 
 LEASE = timedelta(seconds=60)
 """How long a worker may take for a turn before another may start it anew."""
@@ -37,29 +39,47 @@ def keep(
     return True
 
 
-def claim(session: Session) -> Claim | None:
-    """Take the conversation whose unread message has waited longest, if any is free.
+def recent(session: Session, conversation_id: int, since: datetime) -> int:
+    """How many messages of a conversation came after `since`."""
+    query = select(func.count()).select_from(Message).where(Message.conversation_id == conversation_id)
+    return session.scalar(query.where(Message.received_at > since)) or 0
+
+
+def claim(session: Session, most: int = 1) -> list[Claim]:
+    """Take the conversations whose unread messages have waited longest, as far as they are free, up to `most`.
 
     The try counts as failed until `release` says otherwise: also where it kills the process.
     """
-    moment = now()
+    moment, token = now(), secrets.token_hex(16)
+    told = {"moment": moment, "until": moment + LEASE, "token": token, "most": most}
+    taken = session.scalars(_claim(), told).all()
+    return [Claim(conversation_id, token) for conversation_id in taken]
+
+
+@cache
+def _claim() -> ReturningUpdate[int]:
+    """The statement, built once: building it takes longer than running it."""
+    free = or_(Conversation.leased_until.is_(None), Conversation.leased_until < bindparam("moment", type_=Moment))
     oldest = (
         select(Conversation.id)
         .join(Message, Message.conversation_id == Conversation.id)
-        .where(Message.turn_id.is_(None))
-        .where(or_(Conversation.leased_until.is_(None), Conversation.leased_until < moment))
+        .where(Message.turn_id.is_(None), free)
         .order_by(Message.id)
-        .limit(1)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(of=Conversation, skip_locked=True)
+        .cte("oldest")  # as a plain subquery PostgreSQL may run it again for each row
     )
-    token = secrets.token_hex(16)
-    taken = session.scalar(
+    return (
         update(Conversation)
-        .where(Conversation.id == oldest.scalar_subquery())
-        .values(lease=token, leased_until=moment + LEASE, failures=Conversation.failures + 1)
+        .where(Conversation.id.in_(select(oldest.c.id)))
+        .values(
+            lease=bindparam("token", type_=String),
+            leased_until=bindparam("until", type_=Moment),
+            failures=Conversation.failures + 1,
+        )
+        .execution_options(synchronize_session=False)
         .returning(Conversation.id)
     )
-    return None if taken is None else Claim(taken, token)
 
 
 def unread(session: Session, conversation_id: int) -> list[Message]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Select, Update, case, func, or_, select, update
+from sqlalchemy import Integer, Select, String, Update, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from store.tables import Contact, Conversation, Delivery, Message, now
+from store.tables import Contact, Conversation, Delivery, Message, Moment, now
 
 SENDING = timedelta(seconds=30)
 """How long a sender may take before the outcome counts as unknown."""
@@ -54,45 +56,56 @@ def claim(session: Session, channels: Collection[str], most: int = 1) -> list[tu
     Each gets a new lease: what an earlier sender of it tells from now on is not taken in.
     """
     moment = now()
-    due = _due(channels, most, moment).cte("due")  # as a plain subquery PostgreSQL may run it again for each row
-    taken = session.scalars(
-        update(Delivery)
-        .where(Delivery.id.in_(select(due.c.id)))
-        .values(
-            state=case((Delivery.state == "queued", "sending"), else_="unknown"),
-            lease=secrets.token_hex(16),
-            attempts=Delivery.attempts + case((Delivery.state == "queued", 1), else_=0),
-            unknowns=Delivery.unknowns + case((Delivery.state == "sending", 1), else_=0),
-            due_at=moment + SENDING,
-        )
-        .returning(Delivery.id)
-    ).all()
+    told = {"moment": moment, "until": moment + SENDING, "token": secrets.token_hex(16), "most": most}
+    taken = session.scalars(_claim(), {**told, "channels": list(channels)}).all()
     if not taken:
         return []
-    found = select(Delivery, Contact).join(Conversation, Conversation.id == Delivery.conversation_id)
-    found = found.join(Contact, Contact.id == Conversation.contact_id).where(Delivery.id.in_(taken))
-    return [(delivery, contact) for delivery, contact in session.execute(found.order_by(Delivery.due_at, Delivery.id))]
+    rows = session.execute(_with_contacts(), {"taken": list(taken)})
+    return [(delivery, contact) for delivery, contact in rows]
 
 
-def _due(channels: Collection[str], most: int, moment: datetime) -> Select[int]:
-    """Ids of the messages whose time has come and that no earlier one of their conversation holds up."""
+@cache
+def _claim() -> ReturningUpdate[int]:
+    """The statement, built once: building it takes longer than running it."""
+    moment = bindparam("moment", type_=Moment)
     earlier = aliased(Delivery)
     blocked = (
         select(earlier.id)
         .where(earlier.conversation_id == Delivery.conversation_id, earlier.id < Delivery.id)
         .where(earlier.state.in_(_OPEN))
     )
-    return (
+    due = (
         select(Delivery.id)
         .join(Conversation, Conversation.id == Delivery.conversation_id)
         .join(Contact, Contact.id == Conversation.contact_id)
-        .where(Contact.channel.in_(channels))
+        .where(Contact.channel.in_(bindparam("channels", expanding=True)))
         .where(Delivery.state.in_(("queued", "sending", "unknown")), Delivery.due_at <= moment, ~blocked.exists())
         .where(or_(Conversation.send_after.is_(None), Conversation.send_after <= moment))
         .order_by(Delivery.due_at, Delivery.id)
-        .limit(most)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(of=Delivery, skip_locked=True)
+        .cte("due")  # as a plain subquery PostgreSQL may run it again for each row
     )
+    return (
+        update(Delivery)
+        .where(Delivery.id.in_(select(due.c.id)))
+        .values(
+            state=case((Delivery.state == "queued", "sending"), else_="unknown"),
+            lease=bindparam("token", type_=String),
+            attempts=Delivery.attempts + case((Delivery.state == "queued", 1), else_=0),
+            unknowns=Delivery.unknowns + case((Delivery.state == "sending", 1), else_=0),
+            due_at=bindparam("until", type_=Moment),
+        )
+        .execution_options(synchronize_session=False)
+        .returning(Delivery.id)
+    )
+
+
+@cache
+def _with_contacts() -> Select[Delivery, Contact]:
+    found = select(Delivery, Contact).join(Conversation, Conversation.id == Delivery.conversation_id)
+    found = found.join(Contact, Contact.id == Conversation.contact_id)
+    return found.where(Delivery.id.in_(bindparam("taken", expanding=True))).order_by(Delivery.id)
 
 
 def release_all(session: Session) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.tables import Audit, Contact, Conversation, Ticket, now
@@ -74,10 +74,14 @@ def heard(session: Session, conversation_id: int) -> None:
     )
 
 
-def latest_closed(session: Session, conversation_id: int, since: datetime) -> int | None:
-    """The number of the ticket that was closed last, after `since`."""
-    query = select(Ticket.id).where(Ticket.conversation_id == conversation_id, Ticket.closed_at > since)
-    return session.scalar(query.order_by(Ticket.closed_at.desc()).limit(1))
+def present(session: Session, conversation_id: int, since: datetime) -> tuple[list[Ticket], int | None]:
+    """A conversation's open tickets; if there is none, the number of the one that was closed last, after `since`."""
+    query = select(Ticket).where(
+        Ticket.conversation_id == conversation_id, or_(Ticket.state == "open", Ticket.closed_at > since)
+    )
+    found = session.scalars(query.order_by(Ticket.closed_at)).all()
+    still_open = [ticket for ticket in found if ticket.state == "open"]
+    return still_open, found[-1].id if found and not still_open else None
 
 
 def _without_history(need: dict[str, Any]) -> dict[str, Any]:

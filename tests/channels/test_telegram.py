@@ -31,7 +31,7 @@ from channels.contract import (
     Stopped,
     Unknown,
 )
-from channels.telegram import TelegramChannel, split
+from channels.telegram import TelegramChannel
 from tests.contracts.channel import ChannelContract, Provider
 from tests.servers import telegram as double
 from tests.servers.telegram import BUSY, RESET, SECRET, SILENT, TOKEN, BotApi, Fault
@@ -341,25 +341,10 @@ class TestWhatIsSent:
     def test_the_receipt_names_the_message(self, api: BotApi) -> None:
         assert send(api, "habari") == str(api.sent[0].message_id)
 
-    def test_a_text_that_just_fits_is_one_message(self, api: BotApi) -> None:
-        send(api, "😀" * 2048)
-        assert api.texts == ["😀" * 2048]
-
-    def test_a_long_text_is_split_at_line_ends_and_the_last_part_has_the_buttons(self, api: BotApi) -> None:
-        lines = [f"{number}. *Name* {'neno ' * 20}".strip() for number in range(60)]
-        receipt = send(api, "\n".join(lines), Button("More", "more"))
-
-        assert len(api.sent) > 1
-        assert "\n".join(api.texts) == "\n".join(lines).replace("*", "")
-        assert sum(len(message.bold) for message in api.sent) == 60
-        assert [len(message.rows) for message in api.sent] == [0] * (len(api.sent) - 1) + [1]
-        assert receipt == str(api.sent[-1].message_id)
-
-    @pytest.mark.parametrize("text", ["x" * 10_000, "😀" * 5_000, "neno " * 3_000, "ሰ\n" * 5_000, " " * 9_000 + "end"])
-    def test_any_text_can_be_split_and_nothing_of_it_is_lost(self, text: str) -> None:
-        parts = split(text)
-        assert all(0 < len(part.encode("utf-16-le")) <= 2 * 4096 for part in parts)
-        assert "".join("".join(parts).split()) == "".join(text.split())
+    def test_a_text_that_is_too_long_is_refused_without_a_call(self, api: BotApi) -> None:
+        with pytest.raises(Permanent, match="too long"):
+            send(api, "x" * 4097)
+        assert api.calls == []
 
     def test_an_empty_text_is_refused_for_good(self, api: BotApi) -> None:
         with pytest.raises(Permanent, match="message text is empty"):
@@ -428,13 +413,6 @@ class TestWhatGoesWrong:
         api.fail(fault)
         with pytest.raises(Unknown):
             send(api, "habari")
-
-    @pytest.mark.parametrize("fault", [Fault(500), BUSY, RESET, SILENT])
-    def test_half_a_message_is_not_begun_again(self, api: BotApi, fault: Fault) -> None:
-        api.trouble = lambda method: fault if api.texts else None
-        with pytest.raises(Unknown):
-            send(api, "neno " * 1000)
-        assert len(api.sent) == 1
 
     def test_nobody_has_stopped_the_bot_because_a_proxy_forbids_it(self) -> None:
         with somebody_else_answering(403, b"<html>You shall not pass</html>") as url:
@@ -574,10 +552,14 @@ class TestTheDouble:
             send(api, "two")
         assert raised.value.seconds == 1
 
-        for chat in range(1, 30):
-            send(api, "to another", chat=chat)
+        async def to_many(channel: TelegramChannel) -> None:  # by one connection: it must take less than a second
+            for chat in range(1, 32):
+                await channel.send(str(chat), Outgoing("to another"))
+
+        api.chats.update(range(1, 32))
         with pytest.raises(RetryAfter):
-            send(api, "the 31st", chat=99)
+            do(api, to_many)
+        assert 29 <= api.texts.count("to another") <= 30
 
     def test_the_librarys_own_bot_takes_it_for_telegram(self, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PTB_TIMEDELTA", "1")

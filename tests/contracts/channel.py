@@ -23,6 +23,7 @@ from channels.contract import (
     Stopped,
     Unknown,
 )
+from channels.text import split
 
 TEXTS = [
     "Ina son koyon kwamfuta kyauta, ɗan Kano ne ni — ƙwararre",
@@ -121,6 +122,25 @@ class ChannelContract:
 
         assert provider.received == [text]
         assert receipt.external_id
+
+    def test_a_text_that_just_fits_is_one_message(self, provider: Provider) -> None:
+        text = "😀" * (provider.channel.text_limit // 2)
+        self.send(provider, text)
+
+        assert provider.received == [text]
+
+    def test_a_text_that_is_too_long_is_refused_for_good_and_nothing_of_it_is_sent(self, provider: Provider) -> None:
+        with pytest.raises(Permanent, match="too long"):
+            self.send(provider, "😀" * (provider.channel.text_limit // 2) + "!")
+
+        assert provider.received == []
+
+    def test_all_pieces_of_a_long_text_are_taken(self, provider: Provider) -> None:
+        pieces = split("neno 😀 " * provider.channel.text_limit, provider.channel.text_limit)
+        for piece in pieces:
+            self.send(provider, piece)
+
+        assert provider.received == pieces
 
     @pytest.mark.parametrize(
         ("fault", "error"),

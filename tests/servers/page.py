@@ -69,7 +69,7 @@ class Site:
         **settings: Any,
     ) -> None:
         """`settings` are those of `bot.settings`; without `answer`, each text is said back."""
-        self.port = _free_port()
+        self.port = free_port()
         self.settings = Settings(_env_file=None, home=folder, port=self.port, **settings)
         self.database = Database(f"sqlite:///{folder / 'page.db'}")
         create_tables(self.database)
@@ -145,7 +145,7 @@ def create_tables(database: Database) -> None:
         Table.metadata.create_all(database.engine)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

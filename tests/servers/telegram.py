@@ -5,27 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import random
 import re
-import socket
-import struct
-import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
-from urllib.request import ProxyHandler, build_opener
-from urllib.request import Request as Call
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from channels import contract
+from tests.servers import provider
 
 TOKEN = "70000001:AAF-a_token_that_only_tests_know_0123456"
 SECRET = "a-secret_that-only-tests_know"
@@ -35,16 +26,9 @@ Update = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What a call meets instead of its answer."""
+class Fault(provider.Fault):
+    """What a call meets instead of its answer; 429 has `retry_after`."""
 
-    status: int = 0
-    """Of an error; 429 with `retry_after` seconds."""
-    cut: str = ""
-    """`reset` the connection, or be `silent` until the caller gives up."""
-    accepted: bool = False
-    """The message was taken over all the same."""
-    retry_after: int | None = None
     description: str = "Scripted"
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -138,18 +122,18 @@ class Person:
         return {"message_id": number, "date": 1_760_000_000, "chat": chat, "from": self.user}
 
 
-class BotApi:
+class BotApi(provider.Provider[Fault, Update]):
     """The double, and what a test may see and do behind its back."""
 
     def __init__(self, token: str = TOKEN, secret: str = SECRET, *, limits: bool = False) -> None:
         """`limits`: keep 1 message a second and chat, 30 in all, 20 a minute and group."""
+        super().__init__()
         self.token, self.secret = token, secret
-        self._port = 0
-        self._server: uvicorn.Server | None = None
         self.forget(limits=limits)
 
     def forget(self, *, limits: bool = False) -> None:
         """Begin again, on the same port."""
+        self.forgive()
         self.limits = limits
         self.sent: list[Sent] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -161,19 +145,11 @@ class BotApi:
         self.blocked: set[int] = set()
         self.migrated: dict[int, int] = {}
         self.waiting: list[Update] = []
-        self.trouble: Callable[[str], Fault | None] | None = None
-        """Asked at each call by its method's name; `fail` goes before."""
         self.numbers = itertools.count(1)
         self._update_ids = itertools.count(500_000_001)
-        self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._polls = 0
 
     # --- what a test does ---------------------------------------------------------------------
-
-    @property
-    def url(self) -> str:
-        """Where it is served; give it to the channel."""
-        return f"http://127.0.0.1:{self._port}"
 
     @property
     def texts(self) -> list[str]:
@@ -199,50 +175,11 @@ class BotApi:
         headers = {"content-type": "application/json", "x-telegram-bot-api-secret-token": self.secret}
         return contract.Request("https://dalil.example/channels/telegram", body, headers)
 
-    def deliver(
-        self,
-        updates: Sequence[Update],
-        url: str | None = None,
-        *,
-        copies: int = 1,
-        disorder: int = 0,
-        seed: int = 0,
-        workers: int = 8,
-        patience: float = 30.0,
-    ) -> list[float]:
-        """Post updates to the webhook, each until it is taken; gives the seconds that each took.
-
-        `disorder`: how many places an update may come late; `copies`: how often each comes. Fails after `patience`
-        seconds for one.
-        """
+    def _posts(self, said: Sequence[Update], url: str | None) -> list[contract.Request]:
         hook = self.webhook or {"url": url, "secret_token": self.secret, "allowed_updates": EVERYTHING}
-        chance = random.Random(seed)
-        wanted = [update for update in updates if set(update) & set(hook["allowed_updates"])]
-        several = [(place + chance.uniform(0, disorder), u) for place, u in enumerate(wanted) for _ in range(copies)]
-        ordered = [update for _, update in sorted(several, key=lambda entry: entry[0])]
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(lambda u: _post(url or hook["url"], hook["secret_token"], u, patience), ordered))
-
-    @contextmanager
-    def serving(self) -> Iterator[BotApi]:
-        """Serve on a free port."""
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", 0))
-            self._port = listener.getsockname()[1]
-            config = uvicorn.Config(self.app(), log_config=None, log_level="warning", timeout_graceful_shutdown=1)
-            self._server = uvicorn.Server(config)
-            thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
-            thread.start()
-            deadline = time.monotonic() + 10
-            while not self._server.started:
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.005)
-            try:
-                yield self
-            finally:
-                self._server.should_exit = True
-                thread.join(10)
+        wanted = [self.request(update) for update in said if set(update) & set(hook["allowed_updates"])]
+        secret = {"x-telegram-bot-api-secret-token": hook["secret_token"]}
+        return [replace(post, url=url or hook["url"], headers={**post.headers, **secret}) for post in wanted]
 
     def app(self) -> FastAPI:
         """The app alone."""
@@ -278,25 +215,6 @@ class BotApi:
             if refusal.parameters:
                 answer["parameters"] = refusal.parameters
             return JSONResponse(answer, refusal.status)
-
-    def _next_fault(self, method: str) -> Fault | None:
-        if self._faults[method]:
-            return self._faults[method].popleft()
-        return self.trouble(method) if self.trouble else None
-
-    async def _cut(self, request: Request, fault: Fault) -> Response:
-        if fault.cut == "silent":
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-            return Response()
-        assert self._server
-        assert request.client
-        for connection in list(self._server.server_state.connections):
-            if connection.client == tuple(request.client):
-                plug = connection.transport.get_extra_info("socket")
-                plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                connection.transport.abort()
-        return Response()
 
     async def _getMe(self, told: dict[str, Any]) -> Any:
         names = {"first_name": "Dalil", "username": "dalil_bot"}
@@ -464,19 +382,3 @@ def _rows(markup: dict[str, Any]) -> tuple[tuple[dict[str, str], ...], ...]:
         if not 1 <= len(button.get("callback_data", "").encode()) <= 64:
             raise Refusal(400, "Bad Request: BUTTON_DATA_INVALID")
     return rows
-
-
-_opener = build_opener(ProxyHandler({}))
-
-
-def _post(url: str, secret: str, update: Update, patience: float) -> float:
-    headers = {"Content-Type": "application/json", "X-Telegram-Bot-Api-Secret-Token": secret}
-    start = time.monotonic()
-    while True:
-        try:
-            with _opener.open(Call(url, json.dumps(update).encode(), headers), timeout=10):
-                return time.monotonic() - start
-        except OSError as error:
-            if time.monotonic() - start > patience:
-                raise AssertionError(f"update {update['update_id']} was never taken: {error}") from error
-            time.sleep(0.05)

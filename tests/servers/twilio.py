@@ -11,28 +11,22 @@ import itertools
 import json
 import random
 import re
-import socket
-import struct
 import threading
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
-from urllib.error import HTTPError
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
-from urllib.request import ProxyHandler, build_opener
-from urllib.request import Request as Call
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from channels import contract
+from tests.servers import provider
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 TOKEN = "an-auth-token-that-only-tests-know"
@@ -44,17 +38,11 @@ Form = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Fault:
+class Fault(provider.Fault):
     """What a call meets instead of its answer."""
 
-    status: int = 0
     code: int = 0
     """Twilio's; without one the answer is no JSON, as from a machine in front of Twilio's."""
-    cut: str = ""
-    """`reset` the connection, or be `silent` until the caller gives up."""
-    accepted: bool = False
-    """The call took effect all the same."""
-    retry_after: int | None = None
 
 
 REFUSED, STOPPED, BUSY = Fault(400, 21211), Fault(400, 21610), Fault(429, 20429, retry_after=7)
@@ -162,13 +150,14 @@ class Person:
         return list((basic | dict(told)).items())
 
 
-class Twilio:
+class Twilio(provider.Provider[Fault, Form]):
     """The double, and what a test may see and do behind its back."""
 
     def __init__(
         self, account: str = ACCOUNT, token: str = TOKEN, public_url: str = PUBLIC, *, webhook: str | None = None
     ) -> None:
         """`public_url`: of the webhook, as it is signed. `webhook`: where it really is; if none, see `collect`."""
+        super().__init__()
         self.account, self.token, self.public_url, self.webhook = account, token, public_url.rstrip("/"), webhook
         self.sent: list[Sent] = []
         self.contents: dict[str, dict[str, Any]] = {}
@@ -187,24 +176,14 @@ class Twilio:
         self.story: tuple[str, ...] = ("sent", "delivered")
         """What becomes of a message that nothing speaks against."""
         self.callbacks = Callbacks()
-        self.trouble: Callable[[str], Fault | None] | None = None
-        """Asked at each call by its name (`messages`, `contents` …); `fail` goes before."""
         self._ahead = timedelta(0)
         self._numbers = itertools.count(1)
-        self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._chance = random.Random(0)
         self._due: list[tuple[float, int, str, Form]] = []
         self._waiting = threading.Condition()
         self._over = False
-        self._port = 0
-        self._server: uvicorn.Server | None = None
 
     # --- what a test does ---------------------------------------------------------------------
-
-    @property
-    def url(self) -> str:
-        """Where it is served; give it to the channel."""
-        return f"http://127.0.0.1:{self._port}"
 
     @property
     def texts(self) -> list[str]:
@@ -245,49 +224,26 @@ class Twilio:
         headers = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
         return contract.Request(url, body, headers | {"x-twilio-signature": sign(url, parsed, token or self.token)})
 
-    def deliver(
-        self,
-        forms: Sequence[Form],
-        *,
-        copies: int = 1,
-        disorder: int = 0,
-        seed: int = 0,
-        workers: int = 8,
-        patience: float = 30.0,
-    ) -> list[float]:
-        """Post messages to the webhook, each until it is taken; gives the seconds that each took.
+    def _posts(self, said: Sequence[Form], url: str | None) -> list[contract.Request]:
+        return [self._at_webhook(self.request(form), url) for form in said]
 
-        `disorder`: how many places one may come late; `copies`: how often each comes. Fails after `patience` seconds
-        for one.
-        """
-        chance = random.Random(seed)
-        several = [(place + chance.uniform(0, disorder), f) for place, f in enumerate(forms) for _ in range(copies)]
-        ordered = [form for _, form in sorted(several, key=lambda entry: entry[0])]
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(lambda form: self._post(self.request(form), patience), ordered))
+    def _at_webhook(self, request: contract.Request, url: str | None = None) -> contract.Request:
+        """A request where the webhook really is; the signature remains that of the public address."""
+        parts, address = urlsplit(request.url), url or self.webhook
+        assert address, "there is no webhook to call"
+        return replace(request, url=f"{address}{parts.path}" + (f"?{parts.query}" if parts.query else ""))
 
     @contextmanager
-    def serving(self, callers: int = 1) -> Iterator[Twilio]:
+    def serving(self, callers: int = 1) -> Iterator[Self]:
         """Serve on a free port, and send callbacks if there is a webhook, `callers` at once."""
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", 0))
-            self._port = listener.getsockname()[1]
-            config = uvicorn.Config(self.app(), log_config=None, log_level="critical", timeout_graceful_shutdown=1)
-            self._server = uvicorn.Server(config)
-            threads = [threading.Thread(target=self._server.run, args=([listener],), daemon=True)]
-            threads += [threading.Thread(target=self._call_back, daemon=True) for _ in range(callers)]
-            self._over = False
+        threads = [threading.Thread(target=self._call_back, daemon=True) for _ in range(callers)]
+        self._over = False
+        with super().serving():
             for thread in threads:
                 thread.start()
-            deadline = time.monotonic() + 10
-            while not self._server.started:
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.005)
             try:
                 yield self
             finally:
-                self._server.should_exit = True
                 with self._waiting:
                     self._over = True
                     self._waiting.notify_all()
@@ -341,25 +297,6 @@ class Twilio:
             raise Refusal(20003, "Authenticate", 401)
         if request.path_params.get("account", self.account) != self.account:
             raise Refusal(20404, "The requested resource was not found", 404)
-
-    def _next_fault(self, call: str) -> Fault | None:
-        if self._faults[call]:
-            return self._faults[call].popleft()
-        return self.trouble(call) if self.trouble else None
-
-    async def _cut(self, request: Request, fault: Fault) -> Response:
-        if fault.cut == "silent":
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-            return Response()
-        assert self._server
-        assert request.client
-        for connection in list(self._server.server_state.connections):
-            if connection.client == tuple(request.client):  # type: ignore[union-attr]
-                plug = connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
-                plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                connection.transport.abort()  # type: ignore[union-attr]
-        return Response()
 
     def _create_message(self, told: dict[str, Any]) -> dict[str, Any]:
         _known(told, {"To", "From", "MessagingServiceSid", "Body", "ContentSid", "ContentVariables", "StatusCallback"})
@@ -540,7 +477,7 @@ class Twilio:
     def _call_back(self) -> None:
         while (request := self._next_callback()) is not None:
             with contextlib.suppress(AssertionError):  # Twilio gives up as well
-                self._post(request, self.callbacks.patience)
+                provider.post(self._at_webhook(request), self.callbacks.patience, lambda: self._over)
 
     def _next_callback(self) -> contract.Request | None:
         with self._waiting:
@@ -551,24 +488,6 @@ class Twilio:
                     return self._callback(url, form)
                 self._waiting.wait(wait)
         return None
-
-    def _post(self, request: contract.Request, patience: float) -> float:
-        assert self.webhook, "there is no webhook to call"
-        parts, start = urlsplit(request.url), time.monotonic()
-        url = f"{self.webhook}{parts.path}" + (f"?{parts.query}" if parts.query else "")
-        headers = {
-            "Content-Type": request.headers["content-type"],
-            "X-Twilio-Signature": request.headers["x-twilio-signature"],
-        }
-        while True:
-            try:
-                with _opener.open(Call(url, request.body, headers), timeout=15):
-                    return time.monotonic() - start
-            except OSError as error:
-                final = isinstance(error, HTTPError) and error.code in {400, 403}
-                if self._over or final or time.monotonic() - start > patience:
-                    raise AssertionError(f"the webhook never took it: {error}") from error
-                time.sleep(0.05)
 
 
 def sign(url: str, form: Form, token: str) -> str:
@@ -685,6 +604,3 @@ def _is_reply(content: dict[str, Any]) -> bool:
 
 def _units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
-
-
-_opener = build_opener(ProxyHandler({}))
