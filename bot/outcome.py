@@ -32,6 +32,7 @@ class Act:
 class Known:
     """What is known of the person and of the conversation before the turn."""
 
+    channel: str = ""
     language: str | None = None
     language_chosen: bool = False
     country: str | None = None

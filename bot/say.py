@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -42,14 +43,15 @@ def put(
     turn_id: int | None = None,
     ticket_id: int | None = None,
     author: str = "assistant",
+    locked: bool = False,
 ) -> None:
     """The same where the limit is known. A long message is parted; the buttons follow the end.
 
-    Each part is a delivery of its own, so that a fault between two of them repeats neither.
+    Each part is a delivery of its own, so that a fault between two of them repeats neither. `locked`: the transaction
+    has changed the conversation's row already.
     """
     *parts, last = split(message.text, limit or _NO_LIMIT)
     buttons = [(button.title, button.payload) for button in message.buttons]
     for text, below in [*((part, []) for part in parts), (last, buttons)]:
-        outbox.queue(
-            session, conversation_id, language, text, below, turn_id=turn_id, ticket_id=ticket_id, author=author
-        )
+        of: dict[str, Any] = {"turn_id": turn_id, "ticket_id": ticket_id}
+        outbox.queue(session, conversation_id, language, text, below, **of, author=author, locked=locked)

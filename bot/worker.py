@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bot.acts import apply
@@ -90,11 +91,11 @@ class Worker:
             return self._release(claim)
         outcome = _sorry(messages, known) if tired else self._assistant.take(_heard(messages), known)
         with self._database.write() as session:
-            conversation = inbox.holds(session, claim)
-            if conversation is None:  # our lease ran out and another worker has the turn
+            context = {k: v for k, v in outcome.context.items() if k != "seconds"}
+            if not inbox.finish(session, claim, context):  # our lease ran out and another worker has the turn
                 log.warning("turn.overtaken", conversation=claim.conversation_id)
                 return None
-            self._commit(session, conversation, messages, known, outcome)
+            self._commit(session, claim.conversation_id, messages, known, outcome)
         if outcome.erase:
             self._database.checkpoint()  # what was erased is not to be found in the log of writes either
         seconds = outcome.context.get("seconds")
@@ -108,42 +109,39 @@ class Worker:
         return None
 
     def _commit(
-        self, session: Session, conversation: Conversation, messages: list[Message], known: Known, outcome: Outcome
+        self, session: Session, conversation_id: int, messages: list[Message], known: Known, outcome: Outcome
     ) -> None:
-        contact = session.get_one(Contact, conversation.contact_id)
-        turn = Turn(conversation_id=conversation.id, action=outcome.action, language=outcome.language)
+        turn = Turn(conversation_id=conversation_id, action=outcome.action, language=outcome.language)
         turn.shown = list(outcome.shown)
         session.add(turn)
         session.flush()
         for act in outcome.acts:
-            apply(session, conversation.id, act)
+            apply(session, conversation_id, act)
         if known.tickets or outcome.acts:
-            tickets.heard(session, conversation.id)
+            tickets.heard(session, conversation_id)
         taken = [message.id for message in messages]
         session.execute(update(Message).where(Message.id.in_(taken)).values(turn_id=turn.id))
-        _remember(contact, outcome)
-        conversation.context = {k: v for k, v in outcome.context.items() if k != "seconds"}
-        inbox.release(conversation)
-        if outcome.erase:
-            forget(session, contact, conversation)
+        if outcome.remember or outcome.erase:
+            _remember(session, conversation_id, outcome)
         turn_id = None if outcome.erase else turn.id
-        ticket_id = self._ticket(session, conversation, contact, outcome)
-        tickets.add_media(session, conversation.id, [message.kind for message in messages if message.kind in _MEDIA])
-        for message in [*outcome.messages, *self._exported(session, contact, conversation, outcome)]:
-            limit = self._limits.get(contact.channel)
-            put(session, limit, conversation.id, outcome.language, message, turn_id=turn_id, ticket_id=ticket_id)
+        ticket_id = self._ticket(session, conversation_id, known, outcome)
+        tickets.add_media(session, conversation_id, [message.kind for message in messages if message.kind in _MEDIA])
+        for message in [*outcome.messages, *self._exported(session, conversation_id, outcome)]:
+            limit = self._limits.get(known.channel)
+            of: dict[str, Any] = {"turn_id": turn_id, "ticket_id": ticket_id}
+            put(session, limit, conversation_id, outcome.language, message, **of, locked=True)
 
-    def _ticket(self, session: Session, conversation: Conversation, contact: Contact, outcome: Outcome) -> int | None:
+    def _ticket(self, session: Session, conversation_id: int, known: Known, outcome: Outcome) -> int | None:
         request = outcome.ticket
         if request is None:
             return None
         countries = request.need.get("question", {}).get("countries", [])
         ticket = tickets.open_one(
             session,
-            conversation.id,
+            conversation_id,
             reason=request.cause,
             language=outcome.language,
-            country=next(iter(countries), contact.country),
+            country=next(iter(countries), outcome.remember.get("country") or known.country),
             need=request.need,
             urgent=request.urgent,
         )
@@ -152,11 +150,10 @@ class Worker:
         outcome.messages.append(Outgoing("\n".join(line for line in (request.before, promise) if line)))
         return ticket.id
 
-    def _exported(
-        self, session: Session, contact: Contact, conversation: Conversation, outcome: Outcome
-    ) -> list[Outgoing]:
+    def _exported(self, session: Session, conversation_id: int, outcome: Outcome) -> list[Outgoing]:
         if not outcome.export:
             return []
+        conversation, contact = _person(session, conversation_id)
         return [Outgoing(text) for text in export(session, contact, conversation, Replies(outcome.language))]
 
     def _release(self, claim: Claim) -> None:
@@ -172,10 +169,10 @@ class Worker:
 
 def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
     """What the turn must know, and whether earlier tries have failed too often."""
-    conversation = session.get_one(Conversation, conversation_id)
-    contact = session.get_one(Contact, conversation.contact_id)
+    conversation, contact = _person(session, conversation_id)
     open_, closed = tickets.present(session, conversation_id, now() - ABOUT_CLOSED)
     known = Known(
+        channel=contact.channel,
         language=contact.language,
         language_chosen=contact.language_chosen,
         country=contact.country,
@@ -202,7 +199,15 @@ def _sorry(messages: list[Message], known: Known) -> Outcome:
     return Outcome(Action.ESCALATE, language, ticket=request, context=known.context)
 
 
-def _remember(contact: Contact, outcome: Outcome) -> None:
+def _person(session: Session, conversation_id: int) -> tuple[Conversation, Contact]:
+    """A conversation and whose it is."""
+    both = select(Conversation, Contact).join(Contact, Contact.id == Conversation.contact_id)
+    conversation, contact = session.execute(both.where(Conversation.id == conversation_id)).one()
+    return conversation, contact
+
+
+def _remember(session: Session, conversation_id: int, outcome: Outcome) -> None:
+    conversation, contact = _person(session, conversation_id)
     for field, value in outcome.remember.items():
         if field == "stopped":
             contact.stopped_at = now() if value else None
@@ -210,3 +215,5 @@ def _remember(contact: Contact, outcome: Outcome) -> None:
             contact.welcomed_at = now()
         else:
             setattr(contact, field, value)
+    if outcome.erase:
+        forget(session, contact, conversation)

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Integer, String, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -97,6 +98,13 @@ def holds(session: Session, claim: Claim) -> Conversation | None:
     """The conversation, locked, if `claim` still holds (fencing); else none."""
     query = select(Conversation).where(Conversation.id == claim.conversation_id, Conversation.lease == claim.lease)
     return session.scalars(query.with_for_update()).first()
+
+
+def finish(session: Session, claim: Claim, context: dict[str, Any]) -> bool:
+    """End a turn well: the conversation is free, and knows `context`. False if the claim no longer holds (fencing)."""
+    mine = (Conversation.id == claim.conversation_id, Conversation.lease == claim.lease)
+    values = {"context": context, "lease": None, "leased_until": None, "failures": 0}
+    return bool(session.execute(update(Conversation).where(*mine).values(values).returning(Conversation.id)).first())
 
 
 def release(conversation: Conversation, *, failed: bool = False) -> None:

@@ -31,10 +31,15 @@ def queue(
     turn_id: int | None = None,
     ticket_id: int | None = None,
     author: str = "assistant",
+    locked: bool = False,
 ) -> Delivery:
-    """Put a message into the outbox, in the transaction of whatever caused it."""
+    """Put a message into the outbox, in the transaction of whatever caused it.
+
+    `locked`: the transaction has changed the conversation's row already.
+    """
     # The lock keeps ids in the order of commits on PostgreSQL: pages read on from the last id that they have seen.
-    session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
+    if not locked:
+        session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
     delivery = Delivery(
         conversation_id=conversation_id,
         turn_id=turn_id,
