@@ -15,6 +15,7 @@ from bot.signals import Signal
 from channels.contract import (
     Button,
     Channel,
+    Misconfigured,
     Outgoing,
     OutsideWindow,
     Permanent,
@@ -192,7 +193,8 @@ class Sender:
             for result in results:
                 delivery, channel = result.delivery, self._channels[result.contact.channel]
                 if isinstance(result.outcome, SendError):
-                    log.warning("delivery.failed", delivery=delivery.id, error=type(result.outcome).__name__)
+                    tell = log.error if isinstance(result.outcome, Misconfigured) else log.warning
+                    tell("delivery.failed", delivery=delivery.id, error=type(result.outcome).__name__)
                     fail(session, delivery, result.outcome, channel.patience)
                     continue
                 outbox.advance(session, delivery.id, "sent", result.outcome.external_id)
@@ -215,6 +217,7 @@ def report(session: Session, channel: str, status: Status) -> None:
 
 def fail(session: Session, delivery: Delivery, error: SendError, patience: timedelta) -> None:
     """What becomes of a message that was not sent. `patience`: how long to wait for news of it."""
+    waits_for_operator = isinstance(error, Misconfigured)
     if isinstance(error, Stopped):
         contacts.of_conversation(session, delivery.conversation_id).stopped_at = now()
     if isinstance(error, OutsideWindow):
@@ -222,7 +225,7 @@ def fail(session: Session, delivery: Delivery, error: SendError, patience: timed
     elif isinstance(error, Unknown):
         again = timedelta(seconds=2.0**delivery.unknowns if delivery.unknowns else 0)
         outbox.doubt(session, delivery, now() + max(patience, again), str(error))
-    elif isinstance(error, Permanent | Stopped) or delivery.attempts >= MOST_ATTEMPTS:
+    elif isinstance(error, Permanent | Stopped) or (delivery.attempts >= MOST_ATTEMPTS and not waits_for_operator):
         outbox.bury(session, delivery, str(error))
     else:
         seconds = error.seconds if isinstance(error, RetryAfter) else 0.0

@@ -114,6 +114,10 @@ class RetryAfter(SendError):
         self.seconds = seconds
 
 
+class Misconfigured(RetryAfter):
+    """Only the operator can mend it (account, sender, token): the message waits until they have, however long."""
+
+
 class OutsideWindow(SendError):
     """The channel takes free text only for a while after a person last wrote; it must wait until they write again."""
 

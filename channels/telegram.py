@@ -22,6 +22,7 @@ from channels.contract import (
     Inbound,
     Kind,
     Malformed,
+    Misconfigured,
     Outgoing,
     Permanent,
     Receipt,
@@ -76,10 +77,6 @@ _REASON = re.compile(
     "bad webhook|webhook is active|terminated by other getupdates"
 )
 """What Telegram's descriptions may say in our errors; the rest might quote what a person wrote."""
-
-
-class _NotOurToken(RetryAfter):
-    """Telegram does not know the token: messages wait until the operator has set the right one."""
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -200,7 +197,7 @@ class TelegramChannel(Channel):
             body = {"offset": offset, "timeout": int(hold), "allowed_updates": WANTED}
             try:
                 batch = await self._call("getUpdates", body, hold=hold)
-            except _NotOurToken:
+            except Misconfigured:
                 raise
             except (RetryAfter, Unknown) as error:
                 await asyncio.sleep(error.seconds if isinstance(error, RetryAfter) else self._pause)
@@ -366,7 +363,7 @@ def _error(code: int, told: Mapping[str, Any]) -> SendError:
     if told.get("ok") is not False:
         return RetryAfter(f"something before Telegram answered {code}", 30.0)
     if code in {401, 404}:
-        return _NotOurToken("Telegram does not know the token", 60.0)
+        return Misconfigured("Telegram does not know the token", 60.0)
     if code == 403:
         return Stopped("the person has blocked the bot or is gone")
     if "migrate_to_chat_id" in details:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from channels.contract import OutsideWindow, Permanent, RetryAfter, SendError, Stopped, Unknown
+from channels.contract import Misconfigured, OutsideWindow, Permanent, RetryAfter, SendError, Stopped, Unknown
 
 # Each code has a page: https://www.twilio.com/docs/api/errors; WhatsApp's own codes behind them:
 # https://www.twilio.com/docs/whatsapp/api/error-code-mapping. What is named nowhere here will never be accepted:
@@ -62,7 +62,7 @@ def meaning(code: int, *, rich: bool = False) -> SendError:
     if code in _BACK_OFF:
         return RetryAfter(f"too many messages, or a fault of WhatsApp's ({code})", 60.0)
     if code in _OPERATOR:
-        return RetryAfter(f"the operator must see to the account or the sender at Twilio ({code})", _OPERATOR_WAIT)
+        return Misconfigured(f"the operator must see to the account or the sender at Twilio ({code})", _OPERATOR_WAIT)
     if rich and code in _CONTENT_REFUSED:
         return RetryAfter(f"WhatsApp refused the buttons ({code})", 0.0)
     return Permanent(f"Twilio refused it ({code})")
@@ -74,7 +74,7 @@ def refusal(answer: httpx.Response) -> SendError:
     if status == 429 or code in _BACK_OFF:
         return RetryAfter("too many messages", _seconds(answer.headers.get("retry-after", "")))
     if status == 401:
-        return RetryAfter("the operator must see to it: Twilio does not accept the account or its auth token", 60.0)
+        return Misconfigured("the operator must see to it: Twilio does not accept the account or its auth token", 60.0)
     if not 400 <= status < 500 or status == 408:
         return Unknown(f"Twilio answered {status}")
     if code is None:

@@ -16,6 +16,7 @@ from channels.contract import (
     Channel,
     Inbound,
     Malformed,
+    Misconfigured,
     Outgoing,
     OutsideWindow,
     Permanent,
@@ -340,3 +341,17 @@ def test_a_provider_gets_no_more_messages_in_a_second_than_it_takes(post: Post) 
         return asyncio.get_running_loop().time() - start
 
     assert asyncio.run(run()) >= AT_ONCE / 50
+
+
+def test_what_only_the_operator_can_mend_waits_for_as_long_as_it_takes(post: Post) -> None:
+    post.queue("hello")
+    post.channel.faults.extend(Misconfigured("no such sender", 0.0) for _ in range(2 * MOST_ATTEMPTS))
+
+    for _ in range(2 * MOST_ATTEMPTS):
+        post.send()
+        post.time_passes()
+    assert post.states() == ["queued"]
+
+    post.send()
+
+    assert post.states() == ["sent"]

@@ -27,6 +27,7 @@ from channels.contract import (
     Inbound,
     Kind,
     Malformed,
+    Misconfigured,
     Outgoing,
     OutsideWindow,
     Permanent,
@@ -369,8 +370,8 @@ class TestAStatus:
             ("63018", RetryAfter),
             ("20429", RetryAfter),
             ("21611", RetryAfter),
-            ("63007", RetryAfter),
-            ("30002", RetryAfter),
+            ("63007", Misconfigured),
+            ("30002", Misconfigured),
             ("63014", Stopped),
             ("21610", Stopped),
             ("63024", Permanent),
@@ -463,7 +464,7 @@ class TestSending:
         twilio.person()
         twilio.fail(fault)
 
-        with pytest.raises(RetryAfter, match="the operator must see to") as raised:
+        with pytest.raises(Misconfigured, match="the operator must see to") as raised:
             send(channel)
         assert raised.value.seconds >= 60
 
