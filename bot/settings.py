@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -41,6 +42,19 @@ class Settings(BaseSettings):
     telegram_token: SecretStr | None = Field(None, description="token of the Telegram bot")
     telegram_secret: SecretStr | None = Field(None, description="what Telegram's webhook is called with")
     telegram_api_url: str | None = Field(None, description="address of the Bot API; only for a test server")
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses or networks of proxies that tell who calls (X-Forwarded-For), by commas"
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="what /metrics asks for from elsewhere than this machine; closed to others if empty"
+    )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="local port where `dalil worker` shows its metrics; none if empty"
+    )
+    smtp_url: SecretStr | None = Field(
+        None, description="mail server for requests to providers: smtp://user:password@host:587 or smtps://…"
+    )
+    mail_from: str | None = Field(None, max_length=200, description="our address in mails to providers")
     operator: str = Field("ITU–UNDP facility", max_length=80, description="who runs this, as people are told")
     helpline: str | None = Field(None, max_length=200, description="number or link named to people in distress")
     officer_hours: str | None = Field(
@@ -48,10 +62,20 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(180, ge=1, le=3650, description="days after which silent conversations are erased")
 
-    @field_validator("secret_key", "twilio_auth_token", mode="before")
+    @field_validator("secret_key", "twilio_auth_token", "proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError("must be addresses or networks: 127.0.0.1,10.0.0.0/8") from None
+        return value
 
     @field_validator("twilio_templates", mode="before")
     @classmethod

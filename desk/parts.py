@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.escalation import Escalation
 from bot.pages import FOLDER as BASE
 from bot.pages import Pages
+from bot.referrals import Referrals, mail
 from bot.settings import Settings
 from bot.signals import Signal
 from store.database import Database
@@ -40,6 +41,16 @@ class Parts:
     """Raised when somebody wrote."""
     stopping: Signal = field(default_factory=Signal)
     """Raised when the server goes down."""
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The channels' longest texts."""
+        return {name: channel.text_limit for name, channel in self.channels.items()}
+
+    @cached_property
+    def referrals(self) -> Referrals:
+        """What passes requests on to providers."""
+        return Referrals(self.database, self.vault, mail(self.settings), self.settings.public, self.settings.operator)
 
     @cached_property
     def pages(self) -> Pages:

@@ -90,3 +90,9 @@ def summary(session: Session) -> dict[str, int]:
     """How many records there are of each kind."""
     query = select(Record.kind, func.count()).where(Record.withdrawn_at.is_(None)).group_by(Record.kind)
     return dict(session.execute(query).tuples().all())
+
+
+def names(session: Session) -> dict[str, str]:
+    """The names of all records that are not withdrawn, by id."""
+    query = select(Record.id, Record.body).where(Record.withdrawn_at.is_(None))
+    return {key: str(body.get("name", key)) for key, body in session.execute(query)}
