@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.orm import Session
 
+from bot import metrics
 from bot.signals import Signal
 from channels.contract import (
     Button,
@@ -47,6 +49,9 @@ MOST_DOUBTS = 4
 """Unknown outcomes of one message before it is given up: nobody shall be left without an answer by a bad minute."""
 
 
+_NAMES = {OutsideWindow: "parked", Unknown: "unknown", RetryAfter: "retry", Stopped: "stopped"}
+
+
 @dataclass(slots=True, eq=False)
 class _Result:
     """What became of a message that was handed over."""
@@ -54,7 +59,15 @@ class _Result:
     delivery: Delivery
     contact: Contact
     outcome: Receipt | SendError
+    seconds: float
     settled: bool = False
+
+    @property
+    def name(self) -> str:
+        """For metrics."""
+        if isinstance(self.outcome, Receipt):
+            return "sent"
+        return next((name for kind, name in _NAMES.items() if isinstance(self.outcome, kind)), "dead")
 
 
 class Sender:
@@ -117,18 +130,19 @@ class Sender:
             log.exception("sender.failed", delivery=delivery.id)
 
     async def _send(self, delivery: Delivery, contact: Contact) -> None:
+        start = time.monotonic()
+        outcome: Receipt | SendError
         try:
             async with asyncio.timeout(LONGEST_SENDING):
-                receipt = await self._hand_over(delivery, contact)
+                outcome = await self._hand_over(delivery, contact)
         except SendError as error:
-            await self._settle(_Result(delivery, contact, error))
+            outcome = error
         except TimeoutError:
-            await self._settle(_Result(delivery, contact, Unknown("it took too long")))
+            outcome = Unknown("it took too long")
         except Exception as error:
             log.exception("sender.failed", delivery=delivery.id)
-            await self._settle(_Result(delivery, contact, Unknown(f"our own fault: {type(error).__name__}")))
-        else:
-            await self._settle(_Result(delivery, contact, receipt))
+            outcome = Unknown(f"our own fault: {type(error).__name__}")
+        await self._settle(_Result(delivery, contact, outcome, time.monotonic() - start))
 
     def _claim(self, channels: list[str], most: int) -> list[tuple[Delivery, Contact]]:
         with self._database.write() as session:
@@ -150,6 +164,7 @@ class Sender:
         if contact.stopped_at and delivery.author == "officer":
             raise Stopped("the person asked for no more messages")
         if channel.window and contact.seen_at + channel.window - MARGIN < now():
+            metrics.missed_window(channel.name)
             await self._invite(channel, address, contact)
             raise OutsideWindow("waits until the person writes again")
         return await channel.send(address, message)
@@ -162,6 +177,7 @@ class Sender:
             await channel.invite(address, contact.language or "en")
         except OutsideWindow:
             return
+        metrics.invited(channel.name)
         await asyncio.to_thread(self._invited, contact.id)
 
     def _invited(self, contact_id: int) -> None:
@@ -186,7 +202,8 @@ class Sender:
             for result in results:
                 with suppress(Exception):
                     self._commit([result])
-        self._said.set()
+        for result in results:
+            self._said.set(result.delivery.conversation_id)
 
     def _commit(self, results: list[_Result]) -> None:
         with self._database.write() as session:
@@ -200,6 +217,8 @@ class Sender:
                 outbox.advance(session, delivery.id, "sent", result.outcome.external_id)
                 if channel.interval:
                     outbox.pace(session, delivery.conversation_id, now() + channel.interval)
+        for result in results:
+            metrics.sent(result.contact.channel, result.name, result.seconds)
 
 
 def report(session: Session, channel: str, status: Status) -> None:

@@ -27,10 +27,14 @@ def _settings(settings: Settings) -> list[str]:
     lines = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = "(set)" if "Secret" in repr(value) else "–" if value in (None, (), {}) else str(value)
+        shown = "(set)" if "Secret" in repr(value) else "–" if value in (None, (), {}) else _plain(value)
         mark = "set" if name in settings.model_fields_set else "default"
         lines.append(f"  DALIL_{name.upper():19} {shown:20} {mark:8} {field.description}")
     return lines
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _channels(settings: Settings) -> list[str]:
@@ -79,6 +83,8 @@ def _state(assembly: Assembly) -> tuple[list[str], bool]:
     lines.append(f"{'✓' if requests == 0 else '!'} {requests} open requests: `dalil tickets list`")
     if not assembly.settings.public_url:
         lines.append("! DALIL_PUBLIC_URL is not set: the page works on this machine only")
+    elif not assembly.settings.proxies:
+        lines.append("! DALIL_PROXIES is not set: behind a proxy everybody seems to come from one network")
     if not assembly.settings.helpline:
         lines.append("! DALIL_HELPLINE is not set: people in distress are told of no helpline")
     if not assembly.settings.officer_hours:

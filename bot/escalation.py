@@ -65,7 +65,7 @@ class Escalation:
                 return
             tickets.note(session, officer.login, "ticket.claim", str(number))
             self._tell(session, ticket, Replies(ticket.language).taken(officer.name, number))
-        self._said.set()
+        self._said.set(ticket.conversation_id)
 
     def release(self, number: int, officer: Officer) -> None:
         """Give a ticket back into the queue. Raises `NoTicket`, `Taken`."""
@@ -96,7 +96,7 @@ class Escalation:
             session.add(Note(ticket_id=number, officer_id=officer.id, text=text))
             ticket.changed_at = now()
             tickets.note(session, officer.login, "ticket.note", str(number))
-        self._said.set()
+        self._said.set(ticket.conversation_id)
 
     def snooze(self, number: int, officer: Officer, until: datetime | None) -> None:
         """Put a ticket aside until a time, or until the person writes. Raises `NoTicket`, `Taken`."""
@@ -168,7 +168,7 @@ class Escalation:
             ticket.changed_at = now()
             who = actor or (officer.login if officer else "")
             tickets.note(session, who, action, f"{number} {detail}".strip())
-        self._said.set()
+        self._said.set(ticket.conversation_id)
 
     def _name(self, session: Session, officer_id: int | None) -> str:
         officer = session.get(Officer, officer_id) if officer_id else None

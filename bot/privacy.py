@@ -75,6 +75,7 @@ def forget(session: Session, contact: Contact, conversation: Conversation) -> No
     conversation.context = {}
     contact.language = contact.country = contact.audience = contact.welcomed_at = contact.stopped_at = None
     contact.language_chosen = False
+    contact.origin = contact.cautioned_at = None
     contact.erased_at = now()
 
 

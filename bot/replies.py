@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
+from math import ceil
+from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_location
 
 from channels.contract import Button, Outgoing
 from channels.text import isolate
@@ -186,14 +188,86 @@ class Replies:
         """The index is not there."""
         return self._("I cannot search the catalogue at the moment.")
 
-    def handed_over(self, number: int, operator: str, hours: str | None) -> str:
-        """What happens next with a request. Without officers' hours no time is promised."""
+    def handed_over(self, number: int, operator: str, hours: str | None, expected: str | None = None) -> str:
+        """What happens next with a request. `expected`: when somebody answers; else the operator's `hours`."""
         text = self._("I have passed your request on to the people of {operator}. It is kept under number {number}.")
         lines = [text.format(operator=self.run(operator), number=self.run(str(number)))]
-        if hours:
+        if expected:
+            lines.append(expected)
+        elif hours:
             lines.append(self._("They answer at these times: {hours}.").format(hours=self.run(hours)))
         lines.append(self._("The answer will come here. You can go on asking me meanwhile."))
         return "\n".join(lines)
+
+    def answer_by(self, by: datetime, moment: datetime, zone: ZoneInfo | None) -> str:
+        """By when an officer answers: in minutes or hours if it is soon, else by the clock of the officer's zone."""
+        minutes = 5 * ceil((by - moment) / timedelta(minutes=5))
+        if minutes <= 90:
+            text = self._n(
+                "An officer answers within about {minutes} minute.",
+                "An officer answers within about {minutes} minutes.",
+                minutes,
+            )
+            return text.format(minutes=minutes)
+        hours = ceil(minutes / 60)
+        if zone is None or hours <= 3:
+            text = self._n(
+                "An officer answers within about {hours} hour.", "An officer answers within about {hours} hours.", hours
+            )
+            return text.format(hours=hours)
+        if _same_day(by, moment, zone):
+            text = self._("An officer answers by about {time} ({place}).")
+        else:
+            text = self._("An officer answers on {day} by about {time} ({place}).")
+        return text.format(**self._when(by, moment, zone))
+
+    def back_at(self, opens: datetime, moment: datetime, zone: ZoneInfo) -> str:
+        """No officer is there now: when they are."""
+        if _same_day(opens, moment, zone):
+            text = self._("Our officers are back at {time} ({place}).")
+        else:
+            text = self._("Our officers are back on {day} at {time} ({place}).")
+        return text.format(**self._when(opens, moment, zone))
+
+    def _when(self, then: datetime, moment: datetime, zone: ZoneInfo) -> dict[str, str]:
+        local = then.astimezone(zone)
+        days = (local.date() - moment.astimezone(zone).date()).days
+        weekday = format_date(local, "EEEE", locale=self.code)
+        day = weekday if days < 7 else format_skeleton("EEEEdMMMM", local, zone, locale=self.code)
+        return {"time": self.run(format_time(local, "HH:mm", zone, self.code)), "day": day, "place": self._place(zone)}
+
+    def _place(self, zone: ZoneInfo) -> str:
+        if zone.key == "UTC":
+            return self.run("UTC")
+        return self._("{city} time").format(city=get_timezone_location(zone, locale=self.code, return_city=True))
+
+    def late(self) -> str:
+        """The line before `moved_on`; by it a process knows what was said."""
+        return self._("It is taking longer than it should, and I am sorry for that.")
+
+    def moved_on(self, *, another: bool) -> str:
+        """Nobody answered in time. `another`: somebody else looks at the request now."""
+        if another:
+            return f"{self.late()} {self._('Another officer looks at your request now.')}"
+        return f"{self.late()} {self._('Your request is still open, and nothing of it is lost.')}"
+
+    def not_in_time(self, name: str) -> str:
+        """A note for officers, on a request that its officer left unanswered."""
+        return self._("{name}: not answered in time").format(name=name)
+
+    def what_came(self, number: int, days: int, about: str | None) -> Outgoing:
+        """Some time after a request was closed: what came of it? `about`: a concept's phrase."""
+        text = self._("Some time ago you asked us for help, and we may ask how it went. What came of it?")
+        if about:
+            text = self._("Some time ago you asked us about “{topic}”, and we may ask how it went. What came of it?")
+        titles = {
+            "enrolled": self._("I have enrolled"),
+            "finished": self._("I have finished"),
+            "using": self._("I am using it"),
+            "no": self._("Nothing yet"),
+        }
+        buttons = tuple(Button(title, f"result:{number}.{days}.{answer}") for answer, title in titles.items())
+        return Outgoing(text.format(topic=about), buttons)
 
     def invitation(self) -> str:
         """What may be sent by template when a person has been silent for too long; it ends with a full stop."""
@@ -213,6 +287,14 @@ class Replies:
         """An officer has taken a request; from now on they talk."""
         text = self._("{name} has your request number {number} now and answers here. To go back to me, write /new.")
         return Outgoing(text.format(name=self.run(name), number=self.run(str(number))))
+
+    def may_pass_on(self, name: str, text: str, referral: int) -> Outgoing:
+        """May a request be passed on to a provider? All that they would read is shown."""
+        asked = self._(
+            "May I pass your request on to {name}? They get this text, and neither your number nor your name:"
+        )
+        yes, no = Button(self._("Yes"), f"consent:{referral}.yes"), Button(self._("No"), f"consent:{referral}.no")
+        return Outgoing(f"{asked.format(name=self.run(name))}\n\n{text}", (yes, no))
 
     def reopened(self, number: int) -> Outgoing:
         """A closed request is open again."""
@@ -388,3 +470,7 @@ class Replies:
     def too_fast(self) -> str:
         """Too many messages in a minute."""
         return self._("You are writing faster than I can read. Please wait a minute.")
+
+
+def _same_day(then: datetime, moment: datetime, zone: ZoneInfo) -> bool:
+    return then.astimezone(zone).date() == moment.astimezone(zone).date()

@@ -13,19 +13,35 @@ class Signal:
         self._changed = threading.Condition()
         self._count = 0
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._listening: dict[int, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
 
     @property
     def count(self) -> int:
         """How often it happened: pass it to a wait, so that nothing between look and wait is missed."""
         return self._count
 
-    def set(self) -> None:
-        """It happened."""
+    def set(self, key: int | None = None) -> None:
+        """It happened, to one conversation or (without `key`) to any: of those who `listen`, only these are woken."""
         with self._changed:
             self._count += 1
             self._changed.notify_all()
-            for loop, event in self._waiting:
+            listening = self._listening.values() if key is None else [self._listening.get(key, set())]
+            for loop, event in self._waiting.union(*listening):
                 loop.call_soon_threadsafe(event.set)
+
+    def listen(self, key: int, event: asyncio.Event) -> None:
+        """Set `event`, of the running loop, whenever it happens to `key`, until `hush`. Clear it before each look."""
+        with self._changed:
+            self._listening.setdefault(key, set()).add((asyncio.get_running_loop(), event))
+
+    def hush(self, key: int, event: asyncio.Event) -> None:
+        """Listen no more."""
+        with self._changed:
+            left = {entry for entry in self._listening.get(key, ()) if entry[1] is not event}
+            if left:
+                self._listening[key] = left
+            else:
+                self._listening.pop(key, None)
 
     def wait(self, seen: int, seconds: float) -> None:
         """Block this thread until it happens after `seen`, at most `seconds`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -16,13 +17,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bot import webhooks
+from bot import metrics, webhooks
 from bot.pages import assets, render
 from bot.webchat import Parts, language_of, routes
 from locales import translations
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Parts", "Server", "create_app"]
@@ -42,6 +45,8 @@ _HEADERS = {
     # Phones are shared: nothing that was said stays in a cache. Files with a digest in their path override it.
     "Cache-Control": "no-store",
 }
+_PROXIED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
+"""Headers that proxies add."""
 _HTTPS_HEADERS = _HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -51,11 +56,14 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(routes(parts))
     app.include_router(webhooks.routes(parts))
     _add_health(app, parts)
+    _add_metrics(app, parts)
     _add_files(app)
     app.add_exception_handler(StarletteHTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_middleware(GZipMiddleware)  # leaves event streams alone
     app.add_middleware(Shield, https=parts.settings.public.startswith("https:"))
+    if parts.settings.proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(parts.settings.proxies))
     return app
 
 
@@ -64,6 +72,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, parts: Parts, started: Callable[[], None] = lambda: None) -> None:
         """Serve `config`, an app made for `parts`; `started` is called once the page can be opened."""
+        config.proxy_headers = False  # uvicorn believes any proxy on this machine; we only those that are set
         super().__init__(config)
         self._parts = parts
         self._started = started
@@ -111,7 +120,8 @@ class Shield:
         except Exception:
             _log.exception("%s %s broke", scope["method"], scope["path"])
             if started:
-                raise  # too late for an answer: the server closes the connection
+                # Too late for an answer: the server closes the connection, and must not log what the error says.
+                raise ConnectionAbortedError("broke half-way") from None
             await _error(Request(scope), 500)(scope, receive, guarded)
 
 
@@ -127,6 +137,25 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
         if not parts.ready():
             return JSONResponse({"status": "not ready", "reason": "the index is not loaded yet"}, 503)
         return JSONResponse({"status": "ready"})
+
+
+def _add_metrics(app: FastAPI, parts: Parts) -> None:
+    @app.get("/metrics")
+    async def show(request: Request) -> Response:
+        if not (_is_near(request) or _has_token(request, parts.settings.metrics_token)):
+            raise HTTPException(404)
+        return Response(await run_in_threadpool(metrics.page, parts.database), media_type=metrics.CONTENT_TYPE)
+
+
+def _is_near(request: Request) -> bool:
+    """Whether a request was made on this machine, and no proxy has handed it on."""
+    host = request.client.host if request.client else ""
+    return host in {"127.0.0.1", "::1"} and not any(name in request.headers for name in _PROXIED)
+
+
+def _has_token(request: Request, token: SecretStr | None) -> bool:
+    expected = f"Bearer {token.get_secret_value()}".encode() if token else b""
+    return token is not None and compare_digest(request.headers.get("authorization", "").encode(), expected)
 
 
 def _add_files(app: FastAPI) -> None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from time import monotonic
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from bot import metrics
 from bot.intake import Intake
+from bot.pace import Pace
 from bot.pages import render
 from bot.settings import Settings
 from bot.signals import Signal
+from bot.streams import Full, Streams, hand_over, side
 from channels import contract
 from channels.contract import Channel, Forged, Malformed
 from channels.text import LONGEST_INBOUND
 from channels.web import COOKIE, LONGEST_BODY, WebChannel, is_token, new_token
-from locales import LANGUAGES, Language, negotiate, speak, translations
-from store import contacts, outbox
+from locales import LANGUAGES, Language, negotiate, translations
+from store import contacts, outbox, tickets
 from store.database import Database
 from store.tables import Contact, Conversation, Delivery, Message
 from store.vault import Vault
@@ -41,11 +41,10 @@ MOST_OF_VISITOR = 20
 MOST_OF_NETWORK = 600
 """Messages a minute of one network address: a school or a whole town may stand behind it, a flood must not."""
 
-_LOOK = 2.0
-"""Seconds between looks at the outbox, for what other processes put there."""
+MOST_TICKETS = 20
+"""Open tickets of one network on this channel, beyond which it brings no new visitors: officers have others too."""
 
-_HEARTBEAT = 15.0
-"""Seconds of silence after which a line is sent, so that proxies keep the stream open."""
+_NAMES = {"whatsapp": "WhatsApp", "telegram": "Telegram"}
 
 
 @dataclass(frozen=True)
@@ -67,26 +66,6 @@ class Parts:
     """Raised when the server goes down: event streams end."""
 
 
-class Pace:
-    """Lets each visitor send at most `most` messages in `seconds`."""
-
-    def __init__(self, most: int, seconds: float = 60.0, clock: Callable[[], float] = monotonic) -> None:
-        """`clock` gives seconds."""
-        self._most, self._seconds, self._clock = most, seconds, clock
-        self._sent: dict[str, list[float]] = {}
-
-    def wait(self, visitor: str) -> int:
-        """Count a message of `visitor`; if it is one too many, give the seconds to wait, else 0."""
-        moment = self._clock()
-        if len(self._sent) > 10_000:
-            self._sent = {who: times for who, times in self._sent.items() if times[-1] > moment - self._seconds}
-        times = [time for time in self._sent.get(visitor, []) if time > moment - self._seconds]
-        if len(times) >= self._most:
-            return max(1, round(times[0] + self._seconds - moment))
-        self._sent[visitor] = [*times, moment]
-        return 0
-
-
 def language_of(request: Request) -> Language:
     """The language that a visitor chose; else the first that their browser asks for and we speak."""
     for code in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
@@ -99,6 +78,7 @@ def routes(parts: Parts) -> APIRouter:
     """Everything under `/` and `/channels/web` that a visitor's browser calls."""
     router = APIRouter()
     pace, pace_of_network = Pace(MOST_OF_VISITOR), Pace(MOST_OF_NETWORK)
+    streams = Streams(parts.database, parts.said, parts.stopping)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     def chat(request: Request) -> Response:
@@ -111,19 +91,22 @@ def routes(parts: Parts) -> APIRouter:
     @router.post("/channels/web")
     async def receive(request: Request) -> Response:
         _ = translations(language_of(request).code).gettext
-        token = _token(request) or new_token()
+        token, network = _token(request) or new_token(), _network(request)
         raw = _raw(request, await _body(request, _("This message is too long.")), token)
         try:
             # Until they have written something, people are answered in the language of their page.
             messages = [replace(each, language=language_of(request).code) for each in parts.web.parse(raw)]
         except Forged:
-            raise HTTPException(403, _("This message did not come from this page.")) from None
+            raise _refusal("forged", 403, _("This message did not come from this page.")) from None
         except Malformed:
-            raise HTTPException(400, _("This message could not be read.")) from None
-        if seconds := pace_of_network.wait(_network(request)) or pace.wait(token):
+            raise _refusal("malformed", 400, _("This message could not be read.")) from None
+        if seconds := pace_of_network.wait(network) or pace.wait(token):
             wait = _("You write very fast. Please wait a moment; your message is sent then.")
-            raise HTTPException(429, wait, {"Retry-After": str(seconds)})
-        await run_in_threadpool(parts.intake.receive, messages)
+            raise _refusal("too fast", 429, wait, seconds)
+        origin = parts.vault.digests("network", network)[0]
+        if await run_in_threadpool(_crowded, parts, token, origin):
+            raise _refusal("crowded", 429, _wait_for_officers(parts, _), 600)
+        await run_in_threadpool(parts.intake.receive, messages, parts.web.name, origin)
         response = JSONResponse({}, 202)
         response.set_cookie(COOKIE, token, KEPT, secure=_secure(parts), httponly=True, samesite="strict")
         return response
@@ -139,7 +122,13 @@ def routes(parts: Parts) -> APIRouter:
             return Response(status_code=204)  # tells the browser not to connect again
         last = request.headers.get("last-event-id") or after
         seen = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0
-        return StreamingResponse(_events(parts, token, seen), media_type="text/event-stream")
+        conversation_id = await run_in_threadpool(_conversation, parts, token)
+        if conversation_id is None:
+            return Response(status_code=204)
+        try:
+            return streams.open(token, _network(request), conversation_id, seen)
+        except Full:
+            raise HTTPException(503, headers={"Retry-After": "30"}) from None
 
     @router.post("/channels/web/leave")
     def leave(request: Request) -> Response:
@@ -187,8 +176,30 @@ async def _body(request: Request, refusal: str) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LONGEST_BODY:
-            raise HTTPException(413, refusal)
+            raise _refusal("too long", 413, refusal)
     return body
+
+
+def _refusal(reason: str, status: int, words: str, seconds: int | None = None) -> HTTPException:
+    """Why a message is not taken, and after how many seconds it may be sent again."""
+    metrics.refused(WebChannel.name, reason)
+    return HTTPException(status, words, {"Retry-After": str(seconds)} if seconds else None)
+
+
+def _crowded(parts: Parts, token: str, origin: str) -> bool:
+    """Whether this is a new visitor from a network that keeps the officers busy already."""
+    with parts.database.read() as session:
+        if contacts.find(session, parts.vault, parts.web.name, token):
+            return False
+        return tickets.count_open_from(session, origin) >= MOST_TICKETS
+
+
+def _wait_for_officers(parts: Parts, _: Callable[[str], str]) -> str:
+    others = " / ".join(_NAMES[name] for name in parts.providers if name in _NAMES)
+    if not others:
+        return _("Many requests from your network wait for an officer. Please try again later.")
+    words = _("Many requests from your network wait for an officer. Please try again later, or use {channels}.")
+    return words.format(channels=others)
 
 
 def _page(parts: Parts, request: Request, name: str, **values: object) -> Response:
@@ -225,19 +236,6 @@ def _words(language: Language) -> dict[str, str]:
     }
 
 
-def _side(delivery: Delivery) -> dict[str, object]:
-    """A message of ours, as the page reads it."""
-    return {
-        "id": delivery.id,
-        "author": delivery.author,
-        "text": delivery.text,
-        "buttons": delivery.buttons,
-        "language": delivery.language,
-        "dir": "rtl" if speak(delivery.language).right_to_left else "ltr",
-        "at": delivery.created_at.isoformat(),
-    }
-
-
 def _told(message: Message) -> dict[str, object]:
     """A message of the visitor's own, as the page reads it."""
     return {
@@ -254,6 +252,13 @@ def _known(session: Session, parts: Parts, token: str) -> tuple[Contact, Convers
     return (contact, contacts.conversation_of(session, contact.id)) if contact else None
 
 
+def _conversation(parts: Parts, token: str) -> int | None:
+    """The conversation of a visitor who has written before."""
+    with parts.database.read() as session:
+        known = _known(session, parts, token)
+        return known[1].id if known else None
+
+
 def _history(parts: Parts, token: str | None) -> dict[str, object]:
     """What both sides said last, and the id after which the stream goes on."""
     said: list[Message | Delivery] = []
@@ -262,43 +267,6 @@ def _history(parts: Parts, token: str | None) -> dict[str, object]:
             known = _known(session, parts, token)
             said = outbox.transcript(session, known[1].id, HISTORY) if known else []
     ours = [each for each in said if isinstance(each, Delivery)]
-    _hand_over(parts, ours)
-    messages = [_side(each) if isinstance(each, Delivery) else _told(each) for each in said[-HISTORY:]]
+    hand_over(parts.database, ours)
+    messages = [side(each) if isinstance(each, Delivery) else _told(each) for each in said[-HISTORY:]]
     return {"messages": messages, "last": max((each.id for each in ours), default=0), "known": bool(said)}
-
-
-def _hand_over(parts: Parts, deliveries: list[Delivery]) -> None:
-    """Write down that the page has these now."""
-    fresh = [each.id for each in deliveries if each.state not in {"delivered", "read"}]
-    if fresh:
-        with parts.database.write() as session:
-            for delivery_id in fresh:
-                outbox.advance(session, delivery_id, "delivered")
-
-
-def _look(parts: Parts, token: str, after: int) -> tuple[datetime | None, list[Delivery]]:
-    """When the visitor asked to be forgotten, if they did, and what their page has not had yet."""
-    with parts.database.read() as session:
-        known = _known(session, parts, token)
-        return (known[0].erased_at, outbox.after(session, known[1].id, after)) if known else (None, [])
-
-
-async def _events(parts: Parts, token: str, after: int) -> AsyncIterator[str]:
-    """Server-sent events: each message of ours after the id `after`, until the server stops."""
-    yield "retry: 2000\n\n"
-    told: datetime | None = None
-    silent_since = monotonic()
-    while not parts.stopping.count:
-        seen = parts.said.count
-        erased, deliveries = await run_in_threadpool(_look, parts, token, after)
-        if erased and deliveries and erased != told:
-            told = erased
-            yield "event: erased\ndata: {}\n\n"  # the page forgets too; what comes now is the last word
-        for delivery in deliveries:
-            after, silent_since = delivery.id, monotonic()
-            yield f"id: {delivery.id}\ndata: {json.dumps(_side(delivery), ensure_ascii=False)}\n\n"
-        await run_in_threadpool(_hand_over, parts, deliveries)
-        if monotonic() - silent_since >= _HEARTBEAT:
-            silent_since = monotonic()
-            yield ": still here\n\n"
-        await parts.said.wait_async(seen, _LOOK)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import structlog
 from fastapi import APIRouter, Request, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
+from bot import metrics
 from bot.webchat import Parts
 from channels import contract
 from channels.contract import Channel, Forged, Inbound, Malformed
@@ -27,24 +30,33 @@ def routes(parts: Parts) -> APIRouter:
 
 def _receiver(parts: Parts, channel: Channel):  # type: ignore[no-untyped-def]  # FastAPI reads the annotations inside
     async def receive(request: Request) -> Response:
+        begun = monotonic()
+        response = await answer(request)
+        metrics.acknowledged(channel.name, monotonic() - begun)
+        return response
+
+    async def answer(request: Request) -> Response:
         body = await _body(request)
         if body is None:
-            return Response(status_code=413)
+            return _refuse(channel, "too long", 413)
         try:
             brought = channel.parse(_raw(request, parts.settings.public, body))
         except Forged:
-            log.warning("webhook.forged", channel=channel.name)
-            return Response(status_code=403)
+            return _refuse(channel, "forged", 403)
         except Malformed:
-            log.warning("webhook.malformed", channel=channel.name)
-            return Response(status_code=400)
-        if brought:
-            await run_in_threadpool(parts.intake.receive, brought, channel.name)
-        heard = [entry for entry in brought if isinstance(entry, Inbound)]
+            return _refuse(channel, "malformed", 400)
+        kept = await run_in_threadpool(parts.intake.receive, brought, channel.name) if brought else 0
+        heard = [entry for entry in brought if isinstance(entry, Inbound)] if kept else []
         show = BackgroundTask(channel.typing, heard[-1].address, heard[-1].external_id) if heard else None
         return Response(status_code=200, background=show)  # a nicety, after the acknowledgement
 
     return receive
+
+
+def _refuse(channel: Channel, reason: str, status: int) -> Response:
+    log.warning("webhook.refused", channel=channel.name, reason=reason)
+    metrics.refused(channel.name, reason)
+    return Response(status_code=status)
 
 
 async def _body(request: Request) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from bot import metrics, routing
 from bot.acts import apply
 from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import export, forget
@@ -80,10 +82,11 @@ class Worker:
             except Exception:
                 log.exception("turn.failed", conversation=claim.conversation_id)
                 self._give_back(claim)
-            self._said.set()
+            self._said.set(claim.conversation_id)
         return bool(claims)
 
     def _turn(self, claim: Claim) -> None:
+        start = time.monotonic()
         with self._database.read() as session:
             messages = inbox.unread(session, claim.conversation_id)
             known, tired = _known(session, claim.conversation_id)
@@ -99,6 +102,8 @@ class Worker:
         if outcome.erase:
             self._database.checkpoint()  # what was erased is not to be found in the log of writes either
         seconds = outcome.context.get("seconds")
+        waited = (now() - messages[0].received_at).total_seconds()
+        metrics.turned(outcome.action, outcome.language, time.monotonic() - start, waited)
         log.info(
             "turn",
             conversation=claim.conversation_id,
@@ -119,6 +124,8 @@ class Worker:
             apply(session, conversation_id, act)
         if known.tickets or outcome.acts:
             tickets.heard(session, conversation_id)
+        if known.held and (outcome.action is Action.HELD or len(messages) > 1):
+            routing.heard(session, conversation_id, now())
         taken = [message.id for message in messages]
         session.execute(update(Message).where(Message.id.in_(taken)).values(turn_id=turn.id))
         if outcome.remember or outcome.erase:
@@ -146,7 +153,8 @@ class Worker:
             urgent=request.urgent,
         )
         manners, replies = self._assistant.manners, Replies(outcome.language)
-        promise = replies.handed_over(ticket.id, manners.operator, manners.hours)
+        expected = routing.route(session, ticket, now(), outcome.language)
+        promise = replies.handed_over(ticket.id, manners.operator, manners.hours, expected)
         outcome.messages.append(Outgoing("\n".join(line for line in (request.before, promise) if line)))
         return ticket.id
 

@@ -58,15 +58,28 @@ class Engine:
         `expect` is told how many entries a build will have, `progress` of each one done.
         """
         with self._changing:
-            records, digest = self.records(), self._fingerprint()
-            opened, made = self._open(digest), False
-            if opened is None:
-                from retrieval.index import texts
+            if self._take_over():
+                return False
+            with self._index.building():
+                if self._take_over():
+                    return False
+                self._build(progress, expect)
+                return True
 
-                expect(sum(len(texts(record)) for record in records))
-                opened, made = self._index.build(records, digest, progress), True
-            self._search = Search(Shelf(records), opened, self._embeddings)
-            return made
+    def _take_over(self) -> bool:
+        """Search in the published build, if it is sound and up to date."""
+        records, opened = self.records(), self._open(self._fingerprint())
+        if opened is None:
+            return False
+        self._search = Search(Shelf(records), opened, self._embeddings)
+        return True
+
+    def _build(self, progress: Progress, expect: Callable[[int], None]) -> None:
+        from retrieval.index import texts
+
+        records, digest = self.records(), self._fingerprint()
+        expect(sum(len(texts(record)) for record in records))
+        self._search = Search(Shelf(records), self._index.build(records, digest, progress), self._embeddings)
 
     def _open(self, digest: str) -> OpenIndex | None:
         newest = self._index.newest()

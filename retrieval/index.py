@@ -9,21 +9,29 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings
 from retrieval.records import Record
 from store import builds
 from store.database import Database
-from store.tables import Build
+from store.tables import Build, now
 
 if TYPE_CHECKING:
     from langchain_chroma import Chroma
 
 KEPT_BUILDS = 3
 """Builds that stay for a rollback."""
+LONGEST_BUILD = timedelta(hours=6)
+"""A build that began longer ago was killed."""
+_PREFIX = "dalil-"
 _BATCH = 128
 _SELF_QUERIES = 200
 _SAME = 0.01
@@ -81,10 +89,30 @@ class Index:
         `progress` is told of each entry.
         """
         entries = [(record.id, n, text) for record in records for n, text in enumerate(texts(record))]
+        if self._chroma_url:
+            self._server().close()  # a server that does not answer is no reason to begin
         with self._database.write() as session:
             build = builds.begin(session, digest)
         try:
-            chroma = self._chroma(build.id, RememberedEmbeddings(self._embeddings, self._database, progress))
+            chroma = self._fill(build.id, entries, progress)
+        except BaseException:
+            with self._database.write() as session:
+                builds.set_state(session, build.id, "failed")
+            with suppress(Exception):  # what broke the build may be in the way of this too; `_prune` comes again
+                self._remove(build.id)
+            raise
+        with self._database.write() as session:
+            builds.set_state(session, build.id, "ready", len(entries))
+            builds.publish(session, build.id)
+        self._prune()
+        return OpenIndex(build.id, digest, chroma, len(entries))
+
+    def _fill(self, build_id: int, entries: list[tuple[str, int, str]], progress: Callable[[int], None]) -> Chroma:
+        self._remove(build_id)  # a database that was restored counts builds anew
+        client = self._client(build_id)
+        try:
+            embeddings = RememberedEmbeddings(self._embeddings, self._database, progress)
+            chroma = self._collection(build_id, client, embeddings)
             for start in range(0, len(entries), _BATCH):
                 batch = entries[start : start + _BATCH]
                 chroma.add_texts(
@@ -94,14 +122,13 @@ class Index:
                 )
             _check(chroma, len(entries), _SELF_QUERIES)
         except BaseException:
-            with self._database.write() as session:
-                builds.set_state(session, build.id, "failed")
+            client.close()
             raise
-        with self._database.write() as session:
-            builds.set_state(session, build.id, "ready", len(entries))
-            builds.publish(session, build.id)
-        self._prune()
-        return OpenIndex(build.id, digest, chroma, len(entries))
+        return chroma
+
+    def building(self) -> AbstractContextManager[None]:
+        """Wait until no other process builds: it may be making what this one wants."""
+        return self._database.alone("building")
 
     def open(self) -> OpenIndex | None:
         """The published build; none if there has never been one. Raises `Damaged`."""
@@ -111,7 +138,7 @@ class Index:
         if not self._chroma_url and not self._place(build.id).exists():
             raise Damaged("the folder of the published build is gone")
         try:
-            opened = OpenIndex(build.id, build.digest, self._chroma(build.id, self._embeddings), build.entries)
+            opened = OpenIndex(build.id, build.digest, self._opened(build.id), build.entries)
         except Exception as error:  # whatever Chroma raises on a damaged folder
             raise Damaged(f"the index cannot be opened: {type(error).__name__}") from error
         opened.check()
@@ -140,35 +167,72 @@ class Index:
     def _place(self, build_id: int) -> Path:
         return self._folder / str(build_id)
 
-    def _chroma(self, build_id: int, embeddings: Any) -> Chroma:
+    def _opened(self, build_id: int) -> Chroma:
+        return self._collection(build_id, self._client(build_id), self._embeddings)
+
+    def _client(self, build_id: int) -> Any:
+        if self._chroma_url:
+            return self._server()
         import chromadb
         from chromadb.config import Settings
+
+        self._place(build_id).mkdir(parents=True, exist_ok=True)
+        return chromadb.PersistentClient(str(self._place(build_id)), Settings(anonymized_telemetry=False))
+
+    def _server(self) -> Any:
+        """A client of the server, which has answered."""
+        import chromadb
+        from chromadb.config import Settings
+
+        url = urlsplit(self._chroma_url or "")
+        port = url.port or (443 if url.scheme == "https" else 8000)
+        settings = Settings(anonymized_telemetry=False)
+        return chromadb.HttpClient(url.hostname or "", port, ssl=url.scheme == "https", settings=settings)
+
+    def _collection(self, build_id: int, client: Any, embeddings: Any) -> Chroma:
         from langchain_chroma import Chroma
 
-        settings = Settings(anonymized_telemetry=False)
-        client: Any
-        if self._chroma_url:
-            url = urlsplit(self._chroma_url)
-            port = url.port or (443 if url.scheme == "https" else 8000)
-            client = chromadb.HttpClient(url.hostname or "", port, ssl=url.scheme == "https", settings=settings)
-        else:
-            self._place(build_id).mkdir(parents=True, exist_ok=True)
-            client = chromadb.PersistentClient(str(self._place(build_id)), settings)
-        return Chroma(
-            f"dalil-{build_id}",
-            embeddings,
-            client=client,
-            collection_configuration={"hnsw": {"space": "cosine", "ef_search": 200}},
-        )
+        configuration: Any = {"hnsw": {"space": "cosine", "ef_search": 200}}
+        return Chroma(_name(build_id), embeddings, client=client, collection_configuration=configuration)
 
     def _prune(self) -> None:
+        """Remove builds that are too old for a rollback, and what failed or killed builds have left."""
         with self._database.write() as session:
             for build in builds.ready(session)[KEPT_BUILDS:]:
                 builds.set_state(session, build.id, "removed")
-                if self._chroma_url:
-                    self._chroma(build.id, self._embeddings).delete_collection()
-                else:
-                    shutil.rmtree(self._place(build.id), ignore_errors=True)
+            over = _over(session)
+        for build_id in self._there() & over:
+            self._remove(build_id)
+
+    def _there(self) -> set[int]:
+        """The builds of which there is anything."""
+        if self._chroma_url:
+            with self._server() as server:
+                names = [collection.name for collection in server.list_collections()]
+            numbers = [name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)]
+        else:
+            numbers = [path.name for path in self._folder.iterdir()]
+        return {int(number) for number in numbers if number.isdecimal()}
+
+    def _remove(self, build_id: int) -> None:
+        """Remove what there is of a build."""
+        if not self._chroma_url:
+            shutil.rmtree(self._place(build_id), ignore_errors=True)
+            return
+        from chromadb.errors import NotFoundError
+
+        with self._server() as server, suppress(NotFoundError):
+            server.delete_collection(_name(build_id))
+
+
+def _over(session: Session) -> set[int]:
+    """The builds that nobody will need any more."""
+    killed = (Build.state == "building") & (Build.created_at < now() - LONGEST_BUILD)
+    return set(session.scalars(select(Build.id).where(Build.state.in_(("failed", "removed")) | killed)))
+
+
+def _name(build_id: int) -> str:
+    return f"{_PREFIX}{build_id}"
 
 
 def texts(record: Record) -> list[str]:

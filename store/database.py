@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -77,38 +76,30 @@ class Database:
         the tables are up to date: this stands before every start.
         """
         wanted = to or newest_migration()
-        with self._starting():  # also opening a new SQLite file in its mode is for one process at a time
+        with self.alone("migrating"):  # also opening a new SQLite file in its mode is for one process at a time
             if self.version() == wanted:
                 return
-            with self._migrating() as connection:
+            with self._one_writer, self.engine.execution_options(begin="IMMEDIATE").begin() as connection:
                 version = _version(connection)
                 if version is not None and version > wanted:
                     raise NewerTables(version)
-                if version not in {None, wanted}:
+                if version is not None:
                     before()
                 _upgrade(connection, wanted)
 
     @contextmanager
-    def _starting(self) -> Iterator[None]:
-        """On SQLite: no other process is in here for this folder."""
-        if not self.embedded or not self.engine.url.database:
-            yield
-            return
-        folder = os.open(Path(self.engine.url.database).parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
-
-    @contextmanager
-    def _migrating(self) -> Iterator[Connection]:
-        """A transaction that no other migration runs beside, and on SQLite no other writer."""
-        connect = self.engine.execution_options(begin="IMMEDIATE").begin
-        with self._one_writer, connect() as connection:
-            if not self.embedded:
-                connection.execute(text("SELECT pg_advisory_xact_lock(7063412)"))
-            yield connection
+    def alone(self, purpose: str) -> Iterator[None]:
+        """Wait until no other process on this database is in here for the same purpose."""
+        if not self.embedded:
+            with self.engine.begin() as connection:
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"dalil {purpose}"})
+                yield
+        elif path := self.engine.url.database:
+            with Path(path).with_name(f"{purpose}.lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file is closed, also by a process that is killed
+                yield
+        else:
+            yield  # in memory: nobody else has it
 
     def checkpoint(self) -> bool:
         """Write SQLite's log into its file and empty it: until then it holds what has been erased.

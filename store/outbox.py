@@ -206,4 +206,4 @@ def dead(session: Session, limit: int = 10) -> list[tuple[int, str]]:
 def counts(session: Session) -> dict[str, int]:
     """How many deliveries are in each state."""
     rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

@@ -70,7 +70,13 @@ def report(name: str, taken: list[float]) -> None:
 @contextmanager
 def served(home: str) -> Iterator[subprocess.Popen[bytes]]:
     """A serving process of its own, started as `make run` does."""
-    environment = {**os.environ, "DALIL_HOME": home, "DALIL_PORT": ADDRESS.rpartition(":")[2], "MALLOC_ARENA_MAX": "1"}
+    environment = {
+        **os.environ,
+        "DALIL_HOME": home,
+        "DALIL_PORT": ADDRESS.rpartition(":")[2],
+        "DALIL_PROXIES": "127.0.0.1",
+        "MALLOC_ARENA_MAX": "2",
+    }
     command = [str(Path(sys.executable).with_name("dalil")), "serve"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -95,6 +101,7 @@ def post(text: str, cookie: str) -> None:
     """Send a message as the page does."""
     body = json.dumps({"id": secrets.token_hex(8), "text": text}).encode()
     headers = {"Cookie": f"dalil={cookie}", "Content-Type": "application/json", "Origin": ADDRESS}
+    headers["X-Forwarded-For"] = f"10.{secrets.randbelow(250)}.{secrets.randbelow(250)}.{secrets.randbelow(250)}"
     urllib.request.urlopen(urllib.request.Request(f"{ADDRESS}/channels/web", body, headers), timeout=5).close()
 
 

@@ -6,9 +6,9 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 
-from bot.intake import Intake
+from bot.intake import EPISODE, MOST, MOST_SHORT, SHORT, Intake
 from bot.signals import Signal
 from channels.contract import Inbound, Kind, OutsideWindow, Permanent, Status
 from store import contacts, outbox
@@ -137,3 +137,85 @@ def test_a_message_that_could_not_be_delivered_is_a_dead_letter(
     intake.receive([Status("SM1", "failed", Permanent("no such number"))], "whatsapp")
 
     assert state_of(database, number) == "dead"
+
+
+LONG = "a sentence of more than twenty letters"
+
+
+def flood(intake: Intake, count: int, words: str = LONG, start: int = 0, kind: Kind = Kind.TEXT) -> int:
+    """How many of `count` messages of one person are kept."""
+    return sum(
+        intake.receive([Inbound("telegram", "somebody", str(n), kind, words, "more" if kind is Kind.CHOICE else None)])
+        for n in range(start, start + count)
+    )
+
+
+def cautions(database: Database) -> list[str]:
+    with database.read() as session:
+        return list(session.scalars(select(Delivery.text)))
+
+
+def test_who_writes_too_fast_is_heard_no_more_and_told_once(database: Database, intake: Intake) -> None:
+    assert flood(intake, MOST + 5) == MOST
+    assert cautions(database) == ["You are writing faster than I can read. Please wait a minute."]
+
+
+def test_they_are_told_in_their_language(database: Database, intake: Intake) -> None:
+    intake.receive([Inbound("telegram", "somebody", "first", Kind.TEXT, "habari", language="sw")])
+    flood(intake, MOST)
+
+    (told,) = cautions(database)
+    assert told != "You are writing faster than I can read. Please wait a minute."
+
+
+def test_after_a_minute_they_are_heard_again_and_not_told_again_in_the_same_episode(
+    database: Database, intake: Intake
+) -> None:
+    flood(intake, MOST + 1)
+    with database.write() as session:
+        session.execute(update(Message).values(received_at=now() - timedelta(seconds=61)))
+
+    assert flood(intake, MOST + 1, start=100) == MOST
+    assert len(cautions(database)) == 1
+
+    with database.write() as session:
+        session.scalars(select(Contact)).one().cautioned_at = now() - EPISODE
+    flood(intake, 1, start=200)
+    assert len(cautions(database)) == 2
+
+
+@pytest.mark.parametrize(("words", "kind"), [("stop", Kind.TEXT), ("x" * SHORT, Kind.TEXT), (LONG, Kind.CHOICE)])
+def test_a_stop_or_a_button_is_heard_beyond_the_flood_but_not_without_end(
+    intake: Intake, words: str, kind: Kind
+) -> None:
+    flood(intake, MOST + 1)
+
+    assert flood(intake, MOST_SHORT, words, 100, kind) == MOST_SHORT - MOST
+
+
+def test_pictures_are_no_way_around_it(intake: Intake) -> None:
+    assert flood(intake, MOST + 1, "", kind=Kind.IMAGE) == MOST
+
+
+def test_one_persons_flood_does_not_hold_up_another(intake: Intake) -> None:
+    flood(intake, MOST + 1)
+
+    assert intake.receive([Inbound("telegram", "another", "1", Kind.TEXT, LONG)]) == 1
+
+
+def test_who_asked_for_silence_is_not_even_told_that_they_write_too_fast(database: Database, intake: Intake) -> None:
+    flood(intake, 1)
+    with database.write() as session:
+        session.scalars(select(Contact)).one().stopped_at = now()
+
+    flood(intake, MOST, start=100)
+
+    assert cautions(database) == []
+
+
+def test_the_network_that_somebody_first_wrote_from_is_remembered(database: Database, intake: Intake) -> None:
+    intake.receive([text(1)], "web", "digest of a school")
+    intake.receive([text(2)], "web", "digest of a home")
+
+    with database.read() as session:
+        assert session.scalars(select(Contact.origin)).one() == "digest of a school"

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
+from sqlalchemy import delete, event, select
 
-from bot import webchat
+from bot import streams, webchat
+from bot.pace import Pace
 from bot.pages import assets
-from bot.webchat import Pace
+from bot.settings import Settings
+from bot.signals import Signal
+from channels.telegram import TelegramChannel
 from channels.web import COOKIE, LONGEST_BODY
-from store.tables import Contact, Conversation, Delivery, now
+from store import tickets
+from store.tables import Contact, Conversation, Delivery, Ticket, now
 from tests.servers.page import Site
 
 PAGES = ["/", "/privacy", "/healthz", "/readyz", "/nothing-here", "/channels/web/history"]
@@ -400,7 +408,7 @@ def test_without_a_database_it_is_not_ready(site: Site, visit: Callable[..., htt
 
 
 def test_what_breaks_is_not_shown(site: Site, visit: Callable[..., httpx.Client], monkeypatch: Any) -> None:
-    def burst(_self: object, _messages: object) -> int:
+    def burst(_self: object, *_messages: object) -> int:
         raise RuntimeError("secret of the house")
 
     monkeypatch.setattr(type(site.parts.intake), "receive", burst)
@@ -453,3 +461,185 @@ def test_the_page_and_all_it_loads_weigh_less_than_60_kilobytes(
 
     assert len(weights) > 3
     assert page.num_bytes_downloaded + sum(weights.values()) < 60_000
+
+
+def stream_of(client: httpx.Client, opened: ExitStack) -> httpx.Response:
+    return opened.enter_context(client.stream("GET", "/channels/web/stream"))
+
+
+def test_a_fourth_page_ends_the_oldest_stream_and_asks_it_to_wait(
+    site: Site, visit: Callable[..., httpx.Client]
+) -> None:
+    client = visit()
+    say(client, "habari")
+    with ExitStack() as opened:
+        first, *others = [stream_of(client, opened) for _ in range(4)]
+        assert list(first.iter_lines())[-2] == "retry: 30000"
+        site.say("An officer here.")
+        for other in others:
+            assert any("An officer here." in line for line in other.iter_lines())
+
+
+@pytest.mark.parametrize("limit", ["MOST_OF_NETWORK", "MOST"])
+def test_too_many_streams_are_refused_until_one_closes(
+    visit: Callable[..., httpx.Client], monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(streams, limit, 2)
+    visitors = [visit() for _ in range(3)]
+    for visitor in visitors:
+        say(visitor, "habari")
+    with ExitStack() as opened, ExitStack() as kept:
+        stream_of(visitors[0], opened)
+        stream_of(visitors[1], kept)
+        refused = visitors[2].get("/channels/web/stream")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
+        opened.close()
+        until(lambda: stream_of(visitors[2], kept).status_code == 200)
+
+
+def test_who_has_never_written_gets_no_stream_and_who_has_gets_one_at_once(visit: Callable[..., httpx.Client]) -> None:
+    client = visit(Cookie=f"{COOKIE}={'a' * 43}")
+    assert client.get("/channels/web/stream").status_code == 204
+    say(client, "habari")
+    assert events(client, 1)[0]["data"]["text"] == "You said: habari"
+
+
+def test_a_stream_ends_when_its_conversation_is_erased_for_good(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    client = visit()
+    say(client, "habari")
+    events(client, 1)
+    with ExitStack() as opened:
+        stream = stream_of(client, opened)
+        with site.database.write() as session:
+            session.execute(delete(Contact))
+        site.parts.said.set()
+        list(stream.iter_lines())
+    assert client.get("/channels/web/stream").status_code == 204
+
+
+def test_pages_that_only_wait_share_one_look_at_the_database(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    visitors = [visit() for _ in range(8)]
+    for visitor in visitors:
+        say(visitor, "habari")
+    until(lambda: len(_rows(site, Delivery.id)) == 8)
+    site.worker.stop()
+    with ExitStack() as opened:
+        for visitor in visitors:
+            lines = stream_of(visitor, opened).iter_lines()
+            assert any("You said" in line for line in lines)
+        time.sleep(0.5)
+        asked: list[str] = []
+        event.listen(site.database.engine, "before_cursor_execute", lambda *heard: asked.append(heard[2]))
+        time.sleep(streams.LOOK_EVERY + 0.5)
+    assert 1 <= len([statement for statement in asked if "SELECT" in statement]) <= 2
+
+
+def test_only_those_are_woken_whom_it_concerns() -> None:
+    async def wake() -> list[list[bool]]:
+        signal, one, other = Signal(), asyncio.Event(), asyncio.Event()
+        signal.listen(1, one)
+        signal.listen(2, other)
+        states = []
+        for key in (1, 3, None):
+            one.clear(), other.clear()
+            signal.set(key)
+            await asyncio.sleep(0)
+            states.append([one.is_set(), other.is_set()])
+        signal.hush(1, one)
+        one.clear()
+        signal.set(1)
+        await asyncio.sleep(0)
+        return [*states, [one.is_set(), signal.count == 4]]
+
+    assert asyncio.run(wake()) == [[True, False], [False, False], [True, True], [False, True]]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "codes"),
+    [((), [202, 202, 429]), (("10.0.0.0/8",), [202, 202, 429]), (("10.0.0.0/8", "127.0.0.1"), [202, 202, 202])],
+)
+def test_only_a_proxy_that_is_set_can_say_where_somebody_writes_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], codes: list[int]
+) -> None:
+    monkeypatch.setattr(webchat, "MOST_OF_NETWORK", 2)
+    site = Site(tmp_path, proxies=proxies)
+    with site.serving():
+        answers = [
+            httpx.post(
+                f"{site.url}/channels/web",
+                json={"id": "1", "text": "hi"},
+                headers={"Origin": site.url, "X-Forwarded-For": f"198.51.100.{number}"},
+            )
+            for number in range(3)
+        ]
+    assert [answer.status_code for answer in answers] == codes
+
+
+def test_what_a_visitor_puts_before_the_proxys_word_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webchat, "MOST_OF_NETWORK", 2)
+    site = Site(tmp_path, proxies="127.0.0.1")
+    with site.serving():
+        codes = [
+            httpx.post(
+                f"{site.url}/channels/web",
+                json={"id": "1", "text": "hi"},
+                headers={"Origin": site.url, "X-Forwarded-For": f"192.0.2.{number}, 198.51.100.1"},
+            ).status_code
+            for number in range(3)
+        ]
+    assert codes == [202, 202, 429]
+
+
+def test_proxies_are_addresses_or_networks() -> None:
+    assert Settings(proxies="127.0.0.1, 10.0.0.0/8").proxies == ("127.0.0.1", "10.0.0.0/8")  # type: ignore[arg-type]
+    assert Settings().proxies == ()
+    for wrong in ("*", "proxy.example", "10.0.0.1/8"):
+        with pytest.raises(ValidationError):
+            Settings(proxies=wrong)  # type: ignore[arg-type]
+
+
+def open_tickets(site: Site) -> None:
+    """Everybody who has written gets a ticket."""
+    with site.database.write() as session:
+        for conversation_id in session.scalars(select(Conversation.id)).all():
+            tickets.open_one(session, conversation_id, reason="asked", language="en", country=None, need={})
+
+
+def test_a_network_that_keeps_the_officers_busy_brings_no_new_visitors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webchat, "MOST_TICKETS", 2)
+    site = Site(tmp_path, proxies="127.0.0.1")
+    here, elsewhere = {"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
+    with site.serving(), httpx.Client(base_url=site.url, headers={"Origin": site.url} | here) as known:
+        post = {"json": {"id": "1", "text": "hi"}}
+        assert say(known, "a person please").status_code == 202
+        assert httpx.post(f"{site.url}/channels/web", headers={"Origin": site.url} | here, **post).status_code == 202
+        open_tickets(site)
+
+        refused = httpx.post(f"{site.url}/channels/web", headers={"Origin": site.url} | here, **post)
+        assert refused.status_code == 429
+        assert refused.json() == {
+            "error": "Many requests from your network wait for an officer. Please try again later."
+        }
+        assert int(refused.headers["retry-after"]) >= 60
+        assert "set-cookie" not in refused.headers
+        assert say(known, "I was here before", "2").status_code == 202
+        assert (
+            httpx.post(f"{site.url}/channels/web", headers={"Origin": site.url} | elsewhere, **post).status_code == 202
+        )
+
+        with site.database.write() as session:
+            session.scalars(select(Ticket)).first().state = "closed"  # type: ignore[union-attr]
+        assert httpx.post(f"{site.url}/channels/web", headers={"Origin": site.url} | here, **post).status_code == 202
+
+
+def test_who_is_refused_is_told_of_the_other_channels_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webchat, "MOST_TICKETS", 0)
+    site = Site(tmp_path, providers=[TelegramChannel("1:token", "secret", "http://127.0.0.1:1")])
+    with site.serving(), httpx.Client(base_url=site.url, headers={"Origin": site.url}) as client:
+        assert say(client, "hi").json()["error"].endswith("Please try again later, or use Telegram.")
