@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
 
 from desk.parts import Parts
 from locales import LANGUAGES, Language
 from store.desk_tables import Officer, SignIn
+from store.officers import digest
 from store.tables import now
+
+__all__ = ["COOKIE", "FORM", "HEADER", "ROLES", "Access", "NotSignedIn", "Visit", "digest", "page", "proven"]
 
 COOKIE = "dalil-desk"
 IDLE = timedelta(hours=12)
@@ -24,6 +27,8 @@ ROLES = ("officer", "lead", "administrator")
 """Each may do what those before may."""
 FORM, HEADER = "csrf", "x-csrf-token"
 """Where a page proves that a request is its own: a field of forms, a header of scripts."""
+_SAFE = ("GET", "HEAD", "OPTIONS")
+"""What changes nothing."""
 _SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -51,11 +56,6 @@ class NotSignedIn(HTTPException):
         super().__init__(401)
 
 
-def digest(token: str) -> str:
-    """What is stored of a token that a browser or a link holds."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
-
-
 class Access:
     """Dependencies for routes: `visit: Annotated[Visit, Depends(access.officer)]`."""
 
@@ -65,13 +65,15 @@ class Access:
         self.lead = self._at_least("lead")
         self.administrator = self._at_least("administrator")
 
-    def _at_least(self, role: str) -> Callable[[Request], Visit]:
-        def check(request: Request) -> Visit:
-            visit = self.visit(request)
+    def _at_least(self, role: str) -> Callable[[Request], Awaitable[Visit]]:
+        async def check(request: Request) -> Visit:
+            visit = await run_in_threadpool(self.visit, request)
             if visit is None:
                 raise NotSignedIn
             if not visit.may(role):
                 raise HTTPException(403)
+            if request.method not in _SAFE:
+                await proven(request, visit)  # here as well, so that no route can forget it
             return visit
 
         return check
