@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from bot.signals import Signal
 from bot.web import Shield
 from channels.console import ConsoleChannel
 from desk.access import COOKIE, HEADER, digest
-from desk.app import routes
+from desk.app import add_to
 from desk.parts import Parts
 from retrieval.engine import Engine
 from store import contacts, inbox, tickets
@@ -60,7 +59,7 @@ class House:
             settings, database, vault, self.escalation, channels, lambda: engine, self.said, self.arrived
         )
         self.app = FastAPI()
-        self.app.include_router(routes(self.parts))
+        add_to(self.app, self.parts)
         self.app.add_middleware(Shield, https=False)
 
     def browser(self) -> TestClient:
@@ -103,9 +102,9 @@ class House:
 
 
 @pytest.fixture
-def house(sqlite: Database, vault: Vault, tmp_path) -> Iterator[House]:  # type: ignore[no-untyped-def]
+def house(sqlite: Database, vault: Vault, tmp_path) -> House:  # type: ignore[no-untyped-def]
     settings = Settings(_env_file=None, home=tmp_path)  # type: ignore[call-arg]
-    yield House(sqlite, vault, settings, None)
+    return House(sqlite, vault, settings, None)
 
 
 @pytest.fixture
