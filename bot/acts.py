@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from bot import routing
 from bot.outcome import Act
 from store import tickets
 from store.desk_tables import Referral
@@ -27,7 +28,8 @@ def apply(session: Session, conversation_id: int, act: Act) -> None:
     if ticket is None or ticket.conversation_id != conversation_id:
         return
     if act.name == "reopen":
-        tickets.reopen(session, ticket)
+        if tickets.reopen(session, ticket):
+            routing.reopened(session, ticket, now())
     elif act.name == "rate" and answer in (["0"], ["1"]):
         ticket.rating = int(answer[0])
     elif act.name == "news" and answer in (["yes"], ["no"]):

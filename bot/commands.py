@@ -97,7 +97,12 @@ class Commands:
         return Outcome(Action.SMALLTALK, language, [Replies(language).choose_language()], context=context)
 
     def _person(self, command: Control, text: str, language: str, known: Known) -> Outcome:
-        return self._answers.hand_over(Cause.PERSON, known.question(), text, language, known)
+        return self._hand_over(Cause.PERSON, text, language, known)
+
+    def _hand_over(self, cause: Cause, text: str, language: str, known: Known) -> Outcome:
+        """Hand over with the words of the question: those of the button say nothing of the need."""
+        question = known.question()
+        return self._answers.hand_over(cause, question, question.text or text, language, known)
 
     def _new(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         forgotten = {"country": None, "audience": None}
@@ -118,13 +123,13 @@ class Commands:
         try:
             verdict = self._answers.engine.judge(question, skip=shown)
         except Unavailable:
-            return self._answers.hand_over(Cause.FAILURE, question, text, language, known)
+            return self._hand_over(Cause.FAILURE, text, language, known)
         if verdict.decision.action is not Action.ANSWER:
             return Outcome(Action.ANSWER, language, [Replies(language).no_more()], context=known.context)
         return self._answers.answer(verdict, question, language, shown)
 
     def _none(self, command: Control, text: str, language: str, known: Known) -> Outcome:
-        return self._answers.hand_over(Cause.NOTHING_FITS, known.question(), text, language, known)
+        return self._hand_over(Cause.NOTHING_FITS, text, language, known)
 
     def _number(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         last = known.context.get("last", [])
@@ -149,16 +154,25 @@ class Commands:
             return self._help(command, text, language, known)
         before = known.question() if known.context.get("asked") == "topic" else Question(language=language)
         question = replace(before, language=language, topics={command.value: 1.0})
-        return self._answers.look_up(question, text, language, known)
+        return self._answers.look_up(question, question.text or text, language, known)
 
     def _yes(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if known.context.get("asked") == "erase":
             return self._erase(Control("erase", "yes"), text, language, known)
+        if _asked_to_rate(known):
+            return self._act(Control("rate", f"{known.closed}.1"), text, language, known)
         return self._help(command, text, language, known)
 
     def _no(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if known.context.get("asked") == "erase":
             return self._erase(Control("erase", "no"), text, language, known)
+        if _asked_to_rate(known):
+            return self._act(Control("rate", f"{known.closed}.0"), text, language, known)
         if known.context.get("last"):
             return self._none(command, text, language, known)
         return Outcome(Action.SMALLTALK, language, [Replies(language).goodbye()], context=known.context)
+
+
+def _asked_to_rate(known: Known) -> bool:
+    """Whether the last thing that was said is that a request is closed: "did it help you?" (the talk begins anew)."""
+    return known.closed is not None and not known.context

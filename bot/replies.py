@@ -274,7 +274,7 @@ class Replies:
         return self._("There is an answer for you from Dalil, the digital skills desk. Please write back to read it.")
 
     def closed(self, number: int) -> Outgoing:
-        """A request was closed; did it help?"""
+        """Say that a request was closed, and ask whether it helped."""
         text = self._("Your request number {number} is closed. Did it help you?")
         buttons = (
             Button(self._("It helped"), f"rate:{number}.1"),

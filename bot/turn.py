@@ -41,7 +41,11 @@ FOLLOW_UP = 7
 _OTHERS = frozenset({"children", "older-persons"})
 """Audiences that people mostly ask for others."""
 HELD_COMMANDS = frozenset({"stop", "start", "erase", "export", "me", "language", "new"})
-"""What the assistant obeys while an officer has the talk; everything else is said to the officer."""
+"""What the assistant obeys while an officer has the talk, said with a slash or a button."""
+HELD_WORDS = frozenset({"stop", "erase"})
+"""The same for what is said in words; everything else is said to the officer."""
+_TROUBLE = frozenset({"account-trouble", "complaint"})
+"""Needs that are about what was just closed, where no topic is named."""
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 
 
@@ -62,10 +66,13 @@ class Assistant:
         for part in _parts(heard, known):
             next_ = self._command(part, known) if isinstance(part, Control) else self._texts(part, known)
             known = known.after(next_)
+            if Act("return") in next_.acts:  # what was written after it is for the assistant again
+                known = replace(known, held=False)
             outcome = outcome.followed_by(next_) if outcome else next_
         if outcome is None:
             raise ValueError("a turn needs a message")
-        if not welcomed and outcome.messages:
+        in_danger = outcome.ticket is not None and outcome.ticket.urgent  # then nothing goes before the safety message
+        if not welcomed and not in_danger and (outcome.messages or outcome.ticket):
             self._welcome(outcome)
         outcome.context["offered"] = [[b.title, b.payload] for message in outcome.messages for b in message.buttons]
         outcome.context["seconds"] = round(time.monotonic() - started, 4)
@@ -78,8 +85,6 @@ class Assistant:
         outcome.remember["welcomed"] = True
 
     def _command(self, command: Control, known: Known) -> Outcome:
-        if known.held and not _obeyed_while_held(command, known):
-            return _held(known)
         outcome = self._commands.obey(command, command.text, known)
         if known.held and command.name == "new":
             outcome.acts = (*outcome.acts, Act("return"))
@@ -104,7 +109,8 @@ class Assistant:
             return self._commands.obey(command, text, replace(known, language=language))
         question = _in_context(question, known)
         outcome = self._answers.look_up(question, text, language, known)
-        if outcome.action is Action.CLARIFY and known.closed:  # "the link does not work": about what was just closed
+        trouble = bool(question.needs) and _TROUBLE.issuperset(question.needs) and not question.searchable
+        if known.closed and (trouble or outcome.action is Action.CLARIFY):  # "the link does not work"
             message = Replies(language).reopened(known.closed)
             act = Act("reopen", str(known.closed))
             outcome = Outcome(Action.HELD, language, [message], context=known.context, acts=(act,))
@@ -125,21 +131,25 @@ class Assistant:
         return Outcome(Action.CLARIFY, language, [message], context=known.context)
 
 
-def _obeyed_while_held(command: Control, known: Known) -> bool:
+def _obeyed_while_held(command: Control, message: Heard, known: Known) -> bool:
     """What was said with a slash or a button is for the assistant; of other words only those that end or erase."""
-    if command.name in ACTS:
-        return True
+    if message.choice or message.text.strip().startswith("/"):
+        return command.name in ACTS | HELD_COMMANDS
     answers = known.context.get("asked") in {"erase", "language"} and command.name in {"yes", "no", "erase", "language"}
-    return answers or command.name in HELD_COMMANDS
+    return answers or command.name in HELD_WORDS
 
 
 def _held(known: Known) -> Outcome:
-    return Outcome(Action.HELD, known.language or "en", context=known.context)
+    """Said to the officer: not an answer to what the assistant had asked before."""
+    return Outcome(Action.HELD, known.language or "en", context=known.settled())
 
 
 def _parts(heard: Sequence[Heard], known: Known) -> Iterator[Control | list[Heard]]:
     """What the messages are, in order: commands, and texts that belong together. A "stop" goes before all else."""
     commands = [_command(message, known) for message in heard]
+    if known.held:
+        both = zip(commands, heard, strict=True)
+        commands = [c if c and _obeyed_while_held(c, message, known) else None for c, message in both]
     if stop := next((command for command in commands if command and command.name == "stop"), None):
         yield stop
         return
@@ -177,8 +187,12 @@ def _narrows(message: Heard) -> bool:
 
 def _typed(message: Heard, known: Known) -> str | None:
     """The button whose words somebody typed instead of tapping it."""
+    offered = known.context.get("offered", [])
+    if known.closed:  # what is asked at the end of a request, it may be long ago
+        buttons = Replies(known.language or "en").closed(known.closed).buttons
+        offered = [*offered, *((button.title, button.payload) for button in buttons)]
     said = words(message.text)
-    return next((payload for title, payload in known.context.get("offered", []) if words(title) == said), None)
+    return next((payload for title, payload in offered if words(title) == said), None)
 
 
 def _command_inside(question: Question) -> Control | None:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from bot import metrics, routing
+from bot import learned, metrics, routing
 from bot.acts import apply
 from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import export, forget
@@ -88,6 +88,7 @@ class Worker:
     def _turn(self, claim: Claim) -> None:
         start = time.monotonic()
         with self._database.read() as session:
+            learned.refresh(session)
             messages = inbox.unread(session, claim.conversation_id)
             known, tired = _known(session, claim.conversation_id)
         if not messages:

@@ -18,6 +18,7 @@ from channels.contract import Inbound, Kind
 from retrieval.engine import Engine
 from store import inbox
 from store.database import Database
+from store.desk_tables import Officer
 from store.tables import Audit, Contact, Conversation, Delivery, Message, Ticket, Turn, now
 from store.vault import Vault
 
@@ -131,6 +132,48 @@ def test_a_ticket_is_answered_and_closed_in_the_same_conversation(house: House) 
     assert [entry.action for entry in house.rows(Audit)] == ["ticket.reply", "ticket.close"]
     with pytest.raises(NoTicket):
         house.escalation.reply(ticket.id, "again", "amina")
+
+
+def test_a_request_is_offered_to_an_officer_and_the_person_is_told_when_they_answer(house: House) -> None:
+    with house.database.write() as session:
+        hours = {"zone": "Africa/Nairobi", "days": {str(day): ["00:00", "24:00"] for day in range(7)}}
+        amina = Officer(login="amina", name="Amina", role="officer", languages=["en"], hours=hours)
+        session.add(amina)
+    house.write("where can i learn welding around kumasi")
+    house.work()
+
+    (ticket,) = house.rows(Ticket)
+    assert ticket.offered_to == amina.id
+    assert ticket.promised_at > now()
+    assert "An officer answers within about 2 hours." in house.rows(Delivery)[-1].text
+
+
+def test_where_no_officer_has_hours_those_of_the_operator_are_told(house: House) -> None:
+    assistant = house.worker._assistant
+    manners = Manners("the facility", "https://x.example/privacy", 180, hours="Monday to Friday, 8 to 17")
+    house.worker = Worker(house.database, Assistant(assistant.engine, manners), house.arrived, house.said)
+    with house.database.write() as session:
+        session.add(Officer(login="amina", name="Amina", role="officer", languages=["en"], hours={}))
+    house.write("where can i learn welding around kumasi")
+    house.work()
+
+    assert "They answer at these times: Monday to Friday, 8 to 17." in house.rows(Delivery)[-1].text
+
+
+def test_who_writes_first_for_something_that_nothing_fits_is_told_who_runs_this_too(house: House) -> None:
+    house.write("where can i learn welding around kumasi")
+    house.work()
+
+    welcome, handed_over = house.rows(Delivery)
+    assert "https://x.example/privacy" in welcome.text
+    assert "passed your request on" in handed_over.text
+
+
+def test_nothing_goes_before_the_safety_message(house: House) -> None:
+    house.write("I want to kill myself")
+    house.work()
+
+    assert "emergency number" in house.rows(Delivery)[0].text
 
 
 def test_after_an_erasure_nothing_personal_is_left(house: House) -> None:
