@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from ingest.files import Problem, catalogue_files, read_records
 from retrieval.records import Record
 from store import catalogue
@@ -28,6 +30,11 @@ def load(database: Database, path: Path) -> Loaded:
     with database.write() as session:
         changes = catalogue.load(session, [_entry(item) for item in found if isinstance(item, Record)])
     return Loaded(changes.added, changes.changed, changes.unchanged, problems)
+
+
+def keep(session: Session, record: Record) -> catalogue.Changes:
+    """Put one record into the catalogue, in the transaction of whatever made it."""
+    return catalogue.load(session, [_entry(record)])
 
 
 def _entry(record: Record) -> catalogue.Entry:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -48,9 +48,32 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in others))
 
 
-@cache
+_approved: dict[str, tuple[tuple[str, str], ...]] = {}
+"""What is laid over the files: language → pairs of a pattern and a concept."""
+
+
+def lay_over(words_of: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Lay approved words over the files, in place of those laid before; what is no pattern or concept is left out."""
+    for language in set(_approved) | set(words_of):
+        pairs = tuple((p, c) for p, c in words_of.get(language, ()) if words(p) and c in concepts())
+        if language in languages() and pairs != _approved.get(language, ()):
+            _approved[language] = pairs
+            _overlaid.cache_clear()
+
+
 def vocabulary(language: str) -> Words:
-    """The vocabulary of one language."""
+    """The vocabulary of one language: its file, and what was approved since."""
+    return _overlaid(language, _approved[language]) if _approved.get(language) else _of_file(language)
+
+
+@cache
+def _overlaid(language: str, pairs: tuple[tuple[str, str], ...]) -> Words:
+    entry = read(FOLDER / f"{language}.yaml")
+    return replace(_of_file(language), concepts=Patterns(language, [*_concepts(entry), *pairs]))
+
+
+@cache
+def _of_file(language: str) -> Words:
     from babel import Locale
 
     entry = read(FOLDER / f"{language}.yaml")
