@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     twilio_api_url: str | None = Field(None, description="address of Twilio's API; only for a test server")
     telegram_token: SecretStr | None = Field(None, description="token of the Telegram bot")
     telegram_secret: SecretStr | None = Field(None, description="what Telegram's webhook is called with")
+    telegram_group: int | None = Field(
+        None, lt=0, description="chat id, a negative number, of the officers' Telegram group; none if empty"
+    )
     telegram_api_url: str | None = Field(None, description="address of the Bot API; only for a test server")
     proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses or networks of proxies that tell who calls (X-Forwarded-For), by commas"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -27,6 +28,9 @@ from store import contacts, outbox, tickets
 from store.database import Database
 from store.tables import Contact, Conversation, Delivery, Message
 from store.vault import Vault
+
+if TYPE_CHECKING:
+    from bot.group import Group
 
 LANGUAGE_COOKIE = "dalil-language"
 KEPT = 180 * 24 * 3600
@@ -62,6 +66,8 @@ class Parts:
     """Raised when something was put into the outbox."""
     ready: Callable[[], bool]
     """Whether questions can be answered now."""
+    group: Group | None = None
+    """The officers' group, if there is one."""
     stopping: Signal = field(default_factory=Signal)
     """Raised when the server goes down: event streams end."""
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from asyncio import Semaphore
+from collections.abc import Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from starlette.background import BackgroundTask
+from starlette.background import BackgroundTasks
 from starlette.concurrency import run_in_threadpool
 
 from bot import metrics
 from bot.webchat import Parts
 from channels import contract
-from channels.contract import Channel, Forged, Inbound, Malformed
+from channels.contract import Channel, Forged, Inbound, Malformed, Press, Status
+
+if TYPE_CHECKING:
+    from bot.group import Answer, Group
 
 log = structlog.get_logger("webhooks")
 
 LONGEST_BODY = 256 * 1024
 """Bytes. Telegram's updates and Twilio's forms are a few kilobytes."""
+
+TYPING_AT_ONCE = 4
+"""Calls per channel that only show that we are at it: when many people write at once, most do without."""
 
 
 def routes(parts: Parts) -> APIRouter:
@@ -29,6 +38,12 @@ def routes(parts: Parts) -> APIRouter:
 
 
 def _receiver(parts: Parts, channel: Channel):  # type: ignore[no-untyped-def]  # FastAPI reads the annotations inside
+    typing = Semaphore(TYPING_AT_ONCE)
+
+    async def show_typing(message: Inbound) -> None:
+        async with typing:
+            await channel.typing(message.address, message.external_id)
+
     async def receive(request: Request) -> Response:
         begun = monotonic()
         response = await answer(request)
@@ -45,12 +60,26 @@ def _receiver(parts: Parts, channel: Channel):  # type: ignore[no-untyped-def]  
             return _refuse(channel, "forged", 403)
         except Malformed:
             return _refuse(channel, "malformed", 400)
-        kept = await run_in_threadpool(parts.intake.receive, brought, channel.name) if brought else 0
-        heard = [entry for entry in brought if isinstance(entry, Inbound)] if kept else []
-        show = BackgroundTask(channel.typing, heard[-1].address, heard[-1].external_id) if heard else None
-        return Response(status_code=200, background=show)  # a nicety, after the acknowledgement
+        messages, answers = await for_officers(parts.group, brought)
+        kept = await run_in_threadpool(parts.intake.receive, messages, channel.name) if messages else 0
+        heard = [entry for entry in messages if isinstance(entry, Inbound)] if kept else []
+        nice = BackgroundTasks()  # after the acknowledgement
+        if heard and not typing.locked():
+            nice.add_task(show_typing, heard[-1])
+        if parts.group and answers:
+            nice.add_task(parts.group.answer, answers)
+        return Response(status_code=200, background=nice)
 
     return receive
+
+
+async def for_officers(
+    group: Group | None, brought: Sequence[Inbound | Status | Press]
+) -> tuple[list[Inbound | Status], list[Answer]]:
+    """Let the officers' group take what is for it; gives the rest, and what is to be answered."""
+    if group and brought:
+        return await run_in_threadpool(group.take, brought)
+    return [entry for entry in brought if not isinstance(entry, Press)], []
 
 
 def _refuse(channel: Channel, reason: str, status: int) -> Response:

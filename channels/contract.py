@@ -51,6 +51,20 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Press:
+    """A button below a message of ours in the officers' group, pressed by one of its members."""
+
+    channel: str
+    group: str
+    """Address of the group."""
+    account: str
+    """Who pressed it, as the provider knows them; it can be trusted."""
+    payload: str
+    press_id: str
+    """Names the press in the answer to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Button:
     """A reply that can be given with one touch. `payload` comes back as `Inbound.choice`."""
 
@@ -142,7 +156,7 @@ class Channel(ABC):
     """How long to wait for news of a message whose outcome is unknown, before `find` is asked."""
 
     @abstractmethod
-    def parse(self, request: Request) -> Sequence[Inbound | Status]:
+    def parse(self, request: Request) -> Sequence[Inbound | Status | Press]:
         """Verify and read a request. Raises `Forged` or `Malformed`; what is unknown gives nothing."""
 
     @abstractmethod
@@ -168,3 +182,20 @@ class Channel(ABC):
 
     async def close(self) -> None:  # noqa: B027 - most channels hold nothing
         """Let go of connections."""
+
+
+class GroupChannel(Channel):
+    """A channel that also speaks in a group of ours, where members press buttons: `send` reaches it too."""
+
+    group: str | None
+    """Address of the group; none if there is none."""
+    per_minute_in_group: int
+    """How many messages the provider takes in a minute there."""
+
+    @abstractmethod
+    async def edit(self, address: str, external_id: str, message: Outgoing) -> None:
+        """Write a message of ours anew; buttons that it has no more go. Raises a `SendError`."""
+
+    @abstractmethod
+    async def answer(self, press: Press, text: str) -> None:
+        """Tell who pressed a button, and nobody else, what came of it. Never raises; a nicety."""

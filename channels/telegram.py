@@ -17,14 +17,15 @@ import httpx
 
 from channels.contract import (
     Button,
-    Channel,
     Forged,
+    GroupChannel,
     Inbound,
     Kind,
     Malformed,
     Misconfigured,
     Outgoing,
     Permanent,
+    Press,
     Receipt,
     Request,
     RetryAfter,
@@ -49,6 +50,8 @@ LONGEST_BODY = 1024 * 1024
 LONGEST_PAYLOAD = 64
 """Bytes of what a button may bring back."""
 MOST_BUTTONS = 100
+LONGEST_ALERT = 200
+"""Characters of the answer to a press."""
 WANTED = ("message", "callback_query")
 """The updates that we ask for. Without `edited_message` a correction is not answered a second time."""
 
@@ -74,6 +77,7 @@ _KINDS = {
 _READ = ("message_id", "date", "chat", "from", "text", "caption", "reply_markup")
 _REASON = re.compile(
     "chat not found|message text is empty|message is too long|button_data_invalid|not enough rights|can't parse|"
+    "message is not modified|message to edit not found|message can't be edited|"
     "bad webhook|webhook is active|terminated by other getupdates"
 )
 """What Telegram's descriptions may say in our errors; the rest might quote what a person wrote."""
@@ -95,13 +99,14 @@ class _Transport(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(told)
 
 
-class TelegramChannel(Channel):
-    """A bot. Only private chats are listened to; groups may be written to."""
+class TelegramChannel(GroupChannel):
+    """A bot. Only private chats are listened to, and the buttons in the officers' group; groups may be written to."""
 
     name = "telegram"
     text_limit = 4096
     interval = timedelta(seconds=1 / MESSAGES_PER_SECOND_AND_CHAT)
     per_second = MESSAGES_PER_SECOND
+    per_minute_in_group = MESSAGES_PER_MINUTE_AND_GROUP
 
     def __init__(
         self,
@@ -109,14 +114,15 @@ class TelegramChannel(Channel):
         secret: str = "",
         api_url: str | None = None,
         *,
+        group: int | None = None,
         connect_timeout: float = 5.0,
         timeout: float = 20.0,
         pause: float = 1.0,
     ) -> None:
         """`secret`: what the webhook is called with; without it every request is forged (polling needs none).
 
-        `api_url`: of a test server. Seconds: `timeout` to write and to wait for an answer, `pause` before a poll that
-        failed is tried again.
+        `api_url`: of a test server. `group`: the officers' chat. Seconds: `timeout` to write and to wait for an answer,
+        `pause` before a poll that failed is tried again.
         """
         if not _TOKEN.fullmatch(token):
             raise ValueError("the Telegram token must look like 123456:letters")
@@ -126,12 +132,13 @@ class TelegramChannel(Channel):
         self._api_url = (api_url or "https://api.telegram.org").rstrip("/")
         self._timeout = httpx.Timeout(timeout, connect=connect_timeout)
         self._pause = pause
+        self.group = None if group is None else str(group)
         # A connection cannot leave its event loop, and sending and thinking may have one each.
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     # --- in -----------------------------------------------------------------------------------
 
-    def parse(self, request: Request) -> list[Inbound]:
+    def parse(self, request: Request) -> list[Inbound | Press]:
         """Read what the webhook was called with."""
         told = request.headers.get(SECRET_HEADER, "").encode("utf-8", "replace")
         if not self._secret or not hmac.compare_digest(told, self._secret.encode()):
@@ -144,7 +151,7 @@ class TelegramChannel(Channel):
             raise Malformed("not JSON") from None
         return self.read(update)
 
-    def read(self, update: object) -> list[Inbound]:
+    def read(self, update: object) -> list[Inbound | Press]:
         """Read one update, as `poll` gives them. Raises `Malformed`."""
         from telegram import Update
 
@@ -160,7 +167,7 @@ class TelegramChannel(Channel):
             raise Malformed("an update of an unknown form") from None
         return []
 
-    def _message(self, message: Message, raw: Mapping[str, Any]) -> list[Inbound]:
+    def _message(self, message: Message, raw: Mapping[str, Any]) -> list[Inbound | Press]:
         sender = message.from_user
         if message.chat.type != "private" or (sender and sender.is_bot):
             return []
@@ -171,11 +178,15 @@ class TelegramChannel(Channel):
         external_id = f"{int(message.message_id)}@{int(message.date.timestamp())}"
         return [self._inbound(message.chat, sender, external_id, kind, message.text or message.caption)]
 
-    def _press(self, press: CallbackQuery) -> list[Inbound]:
-        if press.message is None or press.message.chat.type != "private":
-            return []
+    def _press(self, press: CallbackQuery) -> list[Inbound | Press]:
         choice = _string(press.data)
         if not choice or any(unicodedata.category(character) in {"Cc", "Cs"} for character in choice):
+            return []
+        if press.message is None:
+            return []
+        if (chat := str(int(press.message.chat.id))) == self.group:
+            return [Press(self.name, chat, str(int(press.from_user.id)), choice, _string(press.id))]
+        if press.message.chat.type != "private":
             return []
         external_id, title = f"{_PRESS}{_string(press.id)}", _title(press, choice)
         return [self._inbound(press.message.chat, press.from_user, external_id, Kind.CHOICE, title, choice)]
@@ -216,6 +227,22 @@ class TelegramChannel(Channel):
         sent = await self._call("sendMessage", _body(chat, text, message.buttons))
         message_id = sent.get("message_id") if isinstance(sent, dict) else None
         return Receipt(str(message_id) if message_id else None)
+
+    async def edit(self, address: str, external_id: str, message: Outgoing) -> None:
+        """Write a message anew; that it says so already is no error."""
+        body = _body(_chat(address), without_surrogates(message.text), message.buttons)
+        try:
+            await self._call("editMessageText", body | {"message_id": int(external_id)})
+        except Permanent as error:
+            if "not modified" not in str(error):
+                raise
+
+    async def answer(self, press: Press, text: str) -> None:
+        """Show it above the chat until it is taken away."""
+        body = {"callback_query_id": press.press_id, "text": text[:LONGEST_ALERT], "show_alert": True}
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_NICETY):
+                await self._call("answerCallbackQuery", body)
 
     async def typing(self, address: str, external_id: str) -> None:
         """Show “typing …”, and take the clock off the button that was pressed, if one was."""
@@ -304,7 +331,7 @@ def _chat(address: str) -> int:
 
 
 def _body(chat: int, text: str, buttons: Sequence[Button]) -> dict[str, Any]:
-    """The parameters of `sendMessage`. Without a parse mode nothing in a text can break it."""
+    """The parameters of `sendMessage` and `editMessageText`. Without a parse mode nothing in a text can break it."""
     plain, entities = _emphasised(text)
     body: dict[str, Any] = {"chat_id": chat, "text": plain, "link_preview_options": {"is_disabled": True}}
     if entities:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -22,8 +24,8 @@ class Api:
     def __init__(self, account_sid: str, token: str, url: str, timeout: httpx.Timeout) -> None:
         """`url`: of a test server; empty for Twilio's own."""
         self._account_sid, self._token, self._url, self._timeout = account_sid, token, url, timeout
-        self._transport: Transport | None = None
-        self._client: Any = None
+        # A connection cannot leave its event loop, and sending and thinking have one each.
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Transport, Any]] = WeakKeyDictionary()
 
     async def call(self, action: Callable[[Any], Awaitable[Any]]) -> Any:
         """Do something with the library's client. Whatever the library trips over is a `SendError` too."""
@@ -47,15 +49,15 @@ class Api:
         return str((await self.call(lambda client: client.content.v1.contents.create_async(request))).sid)
 
     async def close(self) -> None:
-        """Let go of the connections."""
-        transport, self._transport, self._client = self._transport, None, None
-        if transport:
-            await transport.close()
+        """Let go of the connections of this event loop."""
+        if made := self._made.pop(asyncio.get_running_loop(), None):
+            await made[0].close()
 
     def _connected(self) -> Any:
-        if self._client is None:
+        loop = asyncio.get_running_loop()
+        if loop not in self._made:
             from twilio.rest import Client  # type: ignore[import-untyped]  # 0.15 s, so it is imported here
 
-            self._transport = Transport(self._url, self._timeout)
-            self._client = Client(self._account_sid, self._token, http_client=self._transport)
-        return self._client
+            transport = Transport(self._url, self._timeout)
+            self._made[loop] = transport, Client(self._account_sid, self._token, http_client=transport)
+        return self._made[loop][1]

@@ -90,11 +90,13 @@ class Person:
         told = {what: content if content is not None else {}} | ({"caption": caption} if caption else {})
         return self._api.update(message=self._message(message_id) | told)
 
-    def presses(self, payload: str, title: str = "", *, press_id: str | None = None) -> Update:
-        """A button below a message of ours."""
+    def presses(
+        self, payload: str, title: str = "", *, press_id: str | None = None, group: int | None = None
+    ) -> Update:
+        """A button below a message of ours, perhaps in a group."""
         number = next(self._api.numbers)
         markup = {"inline_keyboard": [[{"text": title, "callback_data": payload}]]}
-        chat = {"id": self.chat, "type": "private", "first_name": "Ada"}
+        chat = self._message(None, group)["chat"]
         ours = {"message_id": number, "date": 1_760_000_000, "chat": chat, "text": "Choose", "reply_markup": markup}
         press: dict[str, Any] = {
             "id": press_id or f"4382{number:012}",
@@ -140,6 +142,8 @@ class BotApi(provider.Provider[Fault, Update]):
         self.webhook: dict[str, Any] | None = None
         self.commands: dict[str, list[dict[str, str]]] = {}
         self.answered: list[str] = []
+        self.alerts: dict[str, str] = {}
+        self.edits: list[Sent] = []
         self.presses: set[str] = set()
         self.chats: set[int] = set()
         self.blocked: set[int] = set()
@@ -232,14 +236,34 @@ class BotApi(provider.Provider[Fault, Update]):
             raise Refusal(400, "Bad Request: message is too long")
         entities = _entities(told.get("entities", []), text)
         rows = _rows(told.get("reply_markup", {}))
-        now = time.monotonic()
-        self._limit(chat, now)
         preview = not told.get("link_preview_options", {}).get("is_disabled", False)
-        message = Sent(chat, text, next(self.numbers), now, entities, rows, preview)
-        self.sent.append(message)
+        written = Sent(chat, text, 0, time.monotonic(), entities, rows, preview)
+        message = self._replaced(written, told["message_id"]) if "message_id" in told else self._added(written)
         kind = {"type": "private", "first_name": "Ada"} if chat > 0 else {"type": "supergroup", "title": "Officers"}
         answer = {"message_id": message.message_id, "date": int(time.time()), "chat": {"id": chat, **kind}}
         return answer | {"text": text} | ({"entities": list(entities)} if entities else {})
+
+    async def _editMessageText(self, told: dict[str, Any]) -> Any:
+        return await self._sendMessage({"message_id": None, **told})
+
+    def _added(self, written: Sent) -> Sent:
+        self._limit(written.chat, written.at)
+        self.sent.append(replace(written, message_id=next(self.numbers)))
+        return self.sent[-1]
+
+    def _replaced(self, written: Sent, message_id: Any) -> Sent:
+        named = (written.chat, message_id)
+        place = next((at for at, each in enumerate(self.sent) if (each.chat, each.message_id) == named), None)
+        if place is None:
+            raise Refusal(400, "Bad Request: message to edit not found")
+        old = self.sent[place]
+        edited = replace(written, message_id=old.message_id, at=old.at)
+        if edited == old:
+            same = "specified new message content and reply markup are exactly the same as a current content"
+            raise Refusal(400, f"Bad Request: message is not modified: {same} and reply markup of the message")
+        self.sent[place] = edited
+        self.edits.append(edited)
+        return edited
 
     async def _sendChatAction(self, told: dict[str, Any]) -> Any:
         self._reachable(told)
@@ -251,7 +275,11 @@ class BotApi(provider.Provider[Fault, Update]):
         press = told.get("callback_query_id")
         if press not in self.presses:
             raise Refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+        if len(told.get("text", "")) > 200:
+            raise Refusal(400, "Bad Request: MESSAGE_TOO_LONG")
         self.answered.append(str(press))
+        if told.get("show_alert"):
+            self.alerts[str(press)] = told["text"]
         return True
 
     async def _setWebhook(self, told: dict[str, Any]) -> Any:
@@ -329,6 +357,7 @@ class BotApi(provider.Provider[Fault, Update]):
 _PARAMETERS = {
     "getMe": set[str](),
     "sendMessage": {"chat_id", "text", "entities", "link_preview_options", "reply_markup", "message_thread_id"},
+    "editMessageText": {"chat_id", "message_id", "text", "entities", "link_preview_options", "reply_markup"},
     "sendChatAction": {"chat_id", "action", "message_thread_id"},
     "answerCallbackQuery": {"callback_query_id", "text", "show_alert", "url", "cache_time"},
     "setWebhook": {"url", "secret_token", "allowed_updates", "drop_pending_updates", "max_connections"},
