@@ -11,7 +11,7 @@ RUN useradd --system --create-home --home-dir /data dalil
 COPY --from=build /venv /venv
 USER dalil
 WORKDIR /data
-ENV DALIL_HOME=/data DALIL_HOST=0.0.0.0 PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2
+ENV DALIL_HOME=/data DALIL_HOST=0.0.0.0 PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: run test install check bench chaos evaluate lock messages cities clean
 
 run: .venv/installed
-	MALLOC_ARENA_MAX=2 $(BIN)/dalil serve
+	MALLOC_ARENA_MAX=1 $(BIN)/dalil serve
 
 test: .venv/developing
 	$(BIN)/pytest $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.assembly import Assembly
 from bot.settings import Settings
 from store import builds, catalogue, inbox, outbox, tickets
+from store.database import NewerTables
 from store.vault import WrongKey
 
 
@@ -17,6 +18,8 @@ def report(settings: Settings) -> tuple[list[str], bool]:
         assembly.stock()
     except WrongKey:
         return [*lines, "✗ the secret key is not the one this database was made with: put the old one back"], False
+    except NewerTables as error:
+        return [*lines, f"✗ {error}"], False
     except Exception as error:  # whatever the database's driver raises
         return [*lines, f"✗ the database does not answer ({type(error).__name__}): check DALIL_DATABASE_URL"], False
     found, fine = _state(assembly)

@@ -13,11 +13,14 @@ import click
 import structlog
 import uvicorn
 
-from bot.assembly import Assembly, InUse, Service
+from bot import metrics
+from bot.assembly import Assembly
 from bot.logs import set_up
+from bot.service import InUse, Service
 from bot.signals import Signal
 from bot.web import Server, create_app
-from channels.contract import Inbound, Malformed, SendError
+from bot.webhooks import for_officers
+from channels.contract import Inbound, Malformed, Press, SendError
 
 if TYPE_CHECKING:
     from channels.telegram import TelegramChannel
@@ -65,12 +68,14 @@ def work(assembly: Assembly) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: over.set())
     with background(assembly) as service:
+        if port := assembly.settings.metrics_port:
+            metrics.serve(port)
         service.start()
         click.echo("This worker takes turns and sends what is due. Ctrl-C ends it after the present turn.")
         over.wait()
 
 
-def _read(channel: TelegramChannel, update: object) -> list[Inbound]:
+def _read(channel: TelegramChannel, update: object) -> list[Inbound | Press]:
     try:
         return channel.read(update)
     except Malformed:
@@ -88,10 +93,14 @@ def poll(assembly: Assembly) -> None:
 
     async def fetch() -> None:
         async for updates in channel.poll():
-            heard = [message for update in updates for message in _read(channel, update)]
+            brought = [entry for update in updates for entry in _read(channel, update)]
+            heard, answers = await for_officers(assembly.group, brought)
             await asyncio.to_thread(assembly.intake.receive, heard, channel.name)
             for message in heard:
-                await channel.typing(message.address, message.external_id)
+                if isinstance(message, Inbound):
+                    await channel.typing(message.address, message.external_id)
+            if assembly.group:
+                await assembly.group.answer(answers)
 
     click.echo("Fetching from Telegram. `dalil serve` in another terminal answers. Ctrl-C ends it.")
     try:
@@ -105,10 +114,20 @@ def poll(assembly: Assembly) -> None:
 def _serve(assembly: Assembly, service: Service) -> None:
     settings, stopping = assembly.settings, Signal()
     parts = assembly.parts_of_page(service.ready, stopping)
+    app = create_app(parts)
+    first = assembly.open_desk(app, stopping)
     config = uvicorn.Config(
-        create_app(parts), settings.host, settings.port, log_level="warning", access_log=False, server_header=False
+        app,
+        settings.host,
+        settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        log_config=None,
     )
     click.echo(f"Dalil is at {settings.address}  (health: {settings.address}/readyz)")
+    if first:
+        click.echo(f"The officers' desk has no administrator yet. Become one within 30 minutes: {first}")
     click.echo("The models load in the background; what is asked meanwhile is kept and answered.")
     click.echo("In another terminal: dalil tickets list · dalil doctor. Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from store.desk_tables import Officer, ReferralAddress
 from store.tables import Contact, Conversation, KeyCheck
 from store.vault import Vault, WrongKey
 
@@ -79,7 +80,19 @@ def reseal(session: Session, vault: Vault) -> int:
         if contact.address_digest != digest and (contact.channel, digest) not in taken:
             contact.address_digest, contact.address_sealed = digest, vault.seal(address)
             changed += 1
+    changed += _reseal_others(session, vault)
     check = session.get(KeyCheck, _CHECK)
     if check is not None:
         check.sealed = vault.seal(_CHECK)
     return changed
+
+
+def _reseal_others(session: Session, vault: Vault) -> int:
+    """What else is sealed: the secrets of officers' one-time codes, providers' referral addresses."""
+    officers = session.scalars(select(Officer).where(Officer.totp_sealed.is_not(None))).all()
+    addresses = session.scalars(select(ReferralAddress)).all()
+    for officer in officers:
+        officer.totp_sealed = vault.seal(vault.open(officer.totp_sealed or ""))
+    for address in addresses:
+        address.address_sealed = vault.seal(vault.open(address.address_sealed))
+    return len(officers) + len(addresses)

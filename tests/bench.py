@@ -75,7 +75,7 @@ def served(home: str) -> Iterator[subprocess.Popen[bytes]]:
         "DALIL_HOME": home,
         "DALIL_PORT": ADDRESS.rpartition(":")[2],
         "DALIL_PROXIES": "127.0.0.1",
-        "MALLOC_ARENA_MAX": "2",
+        "MALLOC_ARENA_MAX": "1",
     }
     command = [str(Path(sys.executable).with_name("dalil")), "serve"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from ingest.files import STARTER
 from ingest.load import load
 from store import contacts, inbox, outbox, tickets
-from store.backup import BadBackup, restore, save
+from store.backup import BadBackup, restore, save, tables
 from store.database import Database
 from store.tables import Audit, Contact, Conversation, Message, Record, Ticket
 from store.vault import Vault
@@ -61,6 +61,14 @@ def test_what_was_saved_comes_back_in_either_kind_of_database(
         assert contacts.find(session, vault, "web", "somebody") is not None
         contacts.meet(session, vault, "web", "somebody else")  # ids go on after those that were brought along
         assert session.scalars(select(Contact.id).order_by(Contact.id)).all() == [1, 2]
+
+
+def test_every_table_is_in_a_backup_but_those_that_are_made_again(sqlite: Database) -> None:
+    with sqlite.engine.connect() as connection:
+        saved = {table.name for table in tables(connection)}
+
+    left_out = set(inspect(sqlite.engine).get_table_names()) - saved
+    assert left_out == {"vector", "build", "pointer", "alembic_version"}
 
 
 def test_a_backup_can_be_taken_while_somebody_writes(lived_in: Database, vault: Vault, tmp_path: Path) -> None:
