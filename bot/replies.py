@@ -248,8 +248,10 @@ class Replies:
     def moved_on(self, *, another: bool) -> str:
         """Nobody answered in time. `another`: somebody else looks at the request now."""
         if another:
-            return f"{self.late()} {self._('Another officer looks at your request now.')}"
-        return f"{self.late()} {self._('Your request is still open, and nothing of it is lost.')}"
+            what_now = self._("Another officer looks at your request now.")
+        else:
+            what_now = self._("Your request is still open, and nothing of it is lost.")
+        return f"{self.late()} {what_now}"
 
     def not_in_time(self, name: str) -> str:
         """A note for officers, on a request that its officer left unanswered."""

@@ -9,7 +9,8 @@ from io import BytesIO
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-DOMAIN = "dalil"
+DOMAIN, DESK = "dalil", "desk"
+"""What people and visitors read, and what officers read: two files a language, so that neither waits for the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,13 @@ def _liking(part: str) -> tuple[str, float]:
 @cache
 def translations(code: str) -> NullTranslations:
     """The translations into a language. English is the source language and has no file."""
-    path = FOLDER / code / "LC_MESSAGES" / f"{DOMAIN}.po"
+    found = _compiled(code, DOMAIN)
+    found.add_fallback(_compiled(code, DESK))
+    return found
+
+
+def _compiled(code: str, domain: str) -> NullTranslations:
+    path = FOLDER / code / "LC_MESSAGES" / f"{domain}.po"
     if not path.exists():
         return NullTranslations()
     from babel.messages.mofile import write_mo

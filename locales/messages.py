@@ -11,29 +11,31 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from locales import DEFAULT, DOMAIN, FOLDER, LANGUAGES
+from locales import DEFAULT, DESK, DOMAIN, FOLDER, LANGUAGES
 
 ROOT = FOLDER.parent
-METHODS = [
-    ("bot/**.py", "python"),
-    ("desk/**.py", "python"),
-    ("bot/pages/**.html", "jinja2"),
-    ("desk/pages/**.html", "jinja2"),
-]
+METHODS = {
+    DOMAIN: [("bot/**.py", "python"), ("bot/pages/**.html", "jinja2")],
+    DESK: [("desk/**.py", "python"), ("desk/pages/**.html", "jinja2")],
+}
 KEYWORDS = {"_": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
 SHOWN_FACETS = ("topic", "audience", "level")
 """Facets of concepts whose glosses people read, as reasons and topics to choose from."""
 NOT_REVIEWED = "No native speaker has reviewed this translation yet."
 
 
-def template() -> Catalog:
-    """Every sentence that people can read, from the code, the pages and the concepts."""
+def template(domain: str = DOMAIN) -> Catalog:
+    """Every sentence that people (or, in the desk's domain, only officers) can read, from the code and the pages."""
     catalog = Catalog(project="Dalil", copyright_holder="the Dalil founders", charset="utf-8", fuzzy=False)
-    found = extract_from_dir(str(ROOT), METHODS, {}, KEYWORDS, directory_filter=_ours)
+    found = extract_from_dir(str(ROOT), METHODS[domain], {}, KEYWORDS, directory_filter=_ours)
     for _file, _line, message, comments, context in found:
         catalog.add(message, auto_comments=comments, context=context)
-    for gloss in _glosses():
-        catalog.add(gloss)
+    if domain == DOMAIN:
+        for gloss in _glosses():
+            catalog.add(gloss)
+        return catalog
+    for said in [message.id for message in template() if message.id and message.id in catalog]:
+        catalog.delete(said)  # the desk says it in the same words
     return catalog
 
 
@@ -49,19 +51,19 @@ def _glosses() -> Iterator[str]:
     return (entry["gloss"] for entry in entries.values() if entry["facet"] in SHOWN_FACETS)
 
 
-def path_of(code: str) -> Path:
+def path_of(code: str, domain: str = DOMAIN) -> Path:
     """The file of a language."""
-    return FOLDER / code / "LC_MESSAGES" / f"{DOMAIN}.po"
+    return FOLDER / code / "LC_MESSAGES" / f"{domain}.po"
 
 
-def read(code: str) -> Catalog:
+def read(code: str, domain: str = DOMAIN) -> Catalog:
     """The catalogue of a language; an empty one if there is no file yet."""
-    path = path_of(code)
+    path = path_of(code, domain)
     if path.exists():
         with path.open("rb") as file:
-            catalog = read_po(file, locale=code, domain=DOMAIN)
+            catalog = read_po(file, locale=code, domain=domain)
     else:
-        catalog = Catalog(locale=code, domain=DOMAIN, project="Dalil", fuzzy=False)
+        catalog = Catalog(locale=code, domain=domain, project="Dalil", fuzzy=False)
         catalog.header_comment = f"# Dalil in {LANGUAGES[code].name}.\n# Reviewed by: nobody. {NOT_REVIEWED}"
     count, _, rule = LANGUAGES[code].plural.partition(";")
     # Babel has rules of its own, and none for some of our languages; it offers no public way to set them.
@@ -73,24 +75,34 @@ def read(code: str) -> Catalog:
 
 def update() -> None:
     """Add new sentences to every file and drop those that are gone; nothing is guessed."""
-    source = template()
-    for code in LANGUAGES:
-        if code != DEFAULT:
-            catalog = read(code)
-            catalog.update(source, no_fuzzy_matching=True, update_creation_date=False)
-            catalog.obsolete.clear()
-            out = BytesIO()
-            write_po(out, catalog, width=110, omit_header=False, no_location=True, sort_output=False)
-            path_of(code).parent.mkdir(parents=True, exist_ok=True)
-            path_of(code).write_bytes(out.getvalue())
+    for domain in METHODS:
+        source = template(domain)
+        for code in LANGUAGES:
+            if code != DEFAULT:
+                catalog = read(code, domain)
+                catalog.update(source, no_fuzzy_matching=True, update_creation_date=False)
+                catalog.obsolete.clear()
+                write(code, catalog, domain)
 
 
-def faults(code: str, source: Catalog) -> list[str]:
-    """What is wrong with a language: sentences that are missing, left over, or have lost a placeholder."""
-    catalog = read(code)
-    wanted, given = {m.id for m in source if m.id}, {m.id: m for m in catalog if m.id}
-    found = [f"{code}: missing: {key!r}" for key in wanted if key not in given or not _translated(given[key])]
-    found += [f"{code}: no longer used: {key!r}" for key in given if key not in wanted]
+def write(code: str, catalog: Catalog, domain: str = DOMAIN) -> None:
+    """Write the file of a language, as translators and `git diff` like it."""
+    out = BytesIO()
+    write_po(out, catalog, width=110, omit_header=False, no_location=True, sort_output=False)
+    path_of(code, domain).parent.mkdir(parents=True, exist_ok=True)
+    path_of(code, domain).write_bytes(out.getvalue())
+
+
+def missing(code: str, source: Catalog, domain: str = DOMAIN) -> list[str]:
+    """The sentences that a language does not have yet."""
+    given = {m.id: m for m in read(code, domain) if m.id}
+    return [f"{code}: missing: {m.id!r}" for m in source if m.id and not (m.id in given and _translated(given[m.id]))]
+
+
+def faults(code: str, source: Catalog, domain: str = DOMAIN) -> list[str]:
+    """What is wrong with a language's sentences: those that are left over, or have lost a placeholder."""
+    wanted, given = {m.id for m in source if m.id}, {m.id: m for m in read(code, domain) if m.id}
+    found = [f"{code}: no longer used: {key!r}" for key in given if key not in wanted]
     for message in given.values():
         found += [f"{code}: {message.id!r}: placeholder {p} is lost" for p in _lost(message)]
     return found
@@ -115,12 +127,22 @@ def _lost(message: Message) -> set[str]:
 
 
 def check() -> int:
-    """Print what is wrong; the number of faults."""
-    source = template()
-    found = [fault for code in LANGUAGES if code != DEFAULT for fault in faults(code, source)]
+    """Print what is wrong; the number of faults. What people read must be there in every language.
+
+    What only officers read may still be missing (they see it in English then), and is counted.
+    """
+    found: list[str] = []
+    for domain in METHODS:
+        source = template(domain)
+        others = [code for code in LANGUAGES if code != DEFAULT]
+        found += [fault for code in others for fault in faults(code, source, domain)]
+        gaps = {code: missing(code, source, domain) for code in others}
+        found += [gap for code in others for gap in gaps[code] if domain == DOMAIN]
+        left = ", ".join(f"{code} {len(gaps[code])}" for code in others if gaps[code]) or "nothing"
+        print(f"{domain}: {len(source)} sentences, {len(LANGUAGES)} languages; missing: {left}")
     for fault in found[:50]:
         print(fault)
-    print(f"{len(source)} sentences, {len(LANGUAGES)} languages, {len(found)} faults")
+    print(f"{len(found)} faults")
     return len(found)
 
 

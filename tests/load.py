@@ -24,8 +24,8 @@ from sqlalchemy import func, select, text
 from channels.contract import Channel, Inbound, Kind, Malformed, Outgoing, Receipt, Request
 from store.database import Database
 from store.tables import Delivery, Message
-from tests.servers.processes import Processes
 from tests.servers.page import free_port
+from tests.servers.processes import Processes
 from tests.servers.twilio import ACCOUNT, NUMBER, TOKEN, Twilio
 
 CONNECTIONS = 32

@@ -86,6 +86,14 @@ LOWEST: dict[str, str] = {
     "GET /desk/referrals": "lead",
     "POST /desk/referrals/addresses": "lead",
     "POST /desk/chats/{number}/refer": "officer",
+    "GET /desk/chats/{number}/propose": "officer",
+    "POST /desk/chats/{number}/propose/record": "officer",
+    "POST /desk/chats/{number}/propose/words": "officer",
+    "GET /desk/proposals": "lead",
+    "POST /desk/proposals/{number}": "lead",
+    "GET /desk/telegram": "officer",
+    "POST /desk/telegram/code": "officer",
+    "POST /desk/telegram/unlink": "officer",
 }
 """Method and path → the lowest role that may; each role may what those before it may."""
 ENDLESS = {"GET /desk/live"}
