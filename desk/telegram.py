@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -19,16 +17,16 @@ def routes(parts: Parts, access: Access) -> APIRouter:
     router = APIRouter(prefix="/telegram")
 
     @router.get("")
-    def show(visit: Annotated[Visit, Depends(access.officer)]) -> Response:
+    def show(visit: Visit = Depends(access.officer)) -> Response:  # noqa: B008
         return _page(parts, visit)
 
     @router.post("/code")
-    async def code(request: Request, visit: Annotated[Visit, Depends(access.officer)]) -> Response:
+    async def code(request: Request, visit: Visit = Depends(access.officer)) -> Response:  # noqa: B008
         await proven(request, visit)
         return await run_in_threadpool(_code, parts, visit)
 
     @router.post("/unlink")
-    async def unlink(request: Request, visit: Annotated[Visit, Depends(access.officer)]) -> Response:
+    async def unlink(request: Request, visit: Visit = Depends(access.officer)) -> Response:  # noqa: B008
         await proven(request, visit)
         await run_in_threadpool(_unlink, parts, visit)
         return RedirectResponse("/desk/telegram", 303)

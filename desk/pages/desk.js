@@ -13,14 +13,18 @@
     told.textContent = words;
     if (seconds) hiding = setTimeout(() => { told.textContent = ""; }, seconds * 1000);
   }
-  // A refusal of ours is plain text; it is shown as text, also where the form says in data-answer.
-  document.body.addEventListener("htmx:responseError", (event) => {
+  // A refusal of ours is plain text; it is shown as text, also where the form says in data-answer. The request is asked
+  // itself: of a form that was drawn anew meanwhile, because a colleague was faster, htmx's events reach nobody.
+  document.body.addEventListener("htmx:beforeSend", (event) => {
     const { xhr, elt } = event.detail;
-    const plain = (xhr.getResponseHeader("content-type") || "").startsWith("text/plain");
-    const words = (xhr.status < 500 && plain && xhr.responseText) || frame.dataset.failed;
-    const place = document.getElementById(elt.dataset.answer || "");
-    if (place) place.textContent = words;
-    tell(words);
+    xhr.addEventListener("load", () => {
+      if (xhr.status < 400) return;
+      const plain = (xhr.getResponseHeader("content-type") || "").startsWith("text/plain");
+      const words = (xhr.status < 500 && plain && xhr.responseText) || frame.dataset.failed;
+      const place = document.getElementById(elt.dataset.answer || "");
+      if (place) place.textContent = words;
+      tell(words);
+    });
   });
   document.body.addEventListener("htmx:sendError", () => tell(frame.dataset.offline));
 

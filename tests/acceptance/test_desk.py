@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,12 +154,12 @@ def test_of_two_who_claim_at_once_one_gets_it_and_the_other_is_told_who(desk: De
     claim = f"form[hx-post='/desk/tickets/{number}/claim'] button, button[hx-post='/desk/tickets/{number}/claim']"
     for officer in officers.values():
         expect(officer.page.locator(claim)).to_be_visible()
-        # Both buttons are pressed before either browser has heard of the other.
-        officer.page.evaluate(
-            """(at) => { const button = document.querySelector(at); setTimeout(() => button.click(), 300); }""", claim
-        )
+    moment = (time.time() + 0.5) * 1000  # of both browsers, so that neither has heard of the other
+    press = "([at, when]) => { setTimeout(() => document.querySelector(at).click(), when - Date.now()); }"
     for officer in officers.values():
-        officer.page.wait_for_timeout(700)
+        officer.page.evaluate(press, [claim, moment])
+    for officer in officers.values():
+        officer.page.wait_for_timeout(1000)
     winner = holder(desk, number)
     assert winner in officers
     loser = next(name for name in officers if name != winner)
