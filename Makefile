@@ -10,7 +10,8 @@ run: .venv/installed
 	MALLOC_ARENA_MAX=1 $(BIN)/dalil serve
 
 test: .venv/developing
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not alone" --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS) || test $$? -eq 5
+	$(BIN)/pytest -m alone $(ARGS) || test $$? -eq 5 # 5: none was chosen
 
 install: .venv/installed
 

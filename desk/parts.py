@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,12 @@ class Parts:
         """What passes requests on to providers."""
         return Referrals(self.database, self.vault, mail(self.settings), self.settings.public, self.settings.operator)
 
-    @cached_property
+    @property
     def pages(self) -> Pages:
         """The desk's templates, above those of the visitors' pages."""
-        return Pages(FOLDER, FOLDER / "vendor", BASE, at="/desk/static")
+        return _pages()
+
+
+@cache
+def _pages() -> Pages:
+    return Pages(FOLDER, FOLDER / "vendor", BASE, at="/desk/static")

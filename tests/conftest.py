@@ -6,11 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, event, inspect, make_url, text
 
-from store.database import Database
+from store.database import Database, newest_migration
 from store.tables import Table
 from store.vault import Vault
 
@@ -33,19 +34,35 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The address of a PostgreSQL database that only this process uses: the given one, or another beside it."""
+    if not POSTGRES:
+        pytest.skip("DALIL_TEST_POSTGRES_URL is not set: not tested on PostgreSQL")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    if worker == "gw0":
+        return POSTGRES
+    own = f"{make_url(POSTGRES).database}_{worker}"
+    server = create_engine(make_url(POSTGRES).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :own"), {"own": own}):
+            connection.execute(text(f'CREATE DATABASE "{own}"'))
+    server.dispose()
+    return make_url(POSTGRES).set(database=own).render_as_string(hide_password=False)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty, migrated database, once of each kind."""
     if request.param == "sqlite":
         made = request.getfixturevalue("sqlite")
         yield made
-    elif POSTGRES:
-        made = Database(POSTGRES)
+    else:
+        made = Database(request.getfixturevalue("postgres"))
+        hurry(made)
         empty(made)
         yield made
         made.close()
-    else:
-        pytest.skip("DALIL_TEST_POSTGRES_URL is not set: not tested on PostgreSQL")
 
 
 @pytest.fixture
@@ -53,15 +70,26 @@ def sqlite(migrated: Path, tmp_path: Path) -> Iterator[Database]:
     """An empty, migrated SQLite database."""
     shutil.copy(migrated, tmp_path / "dalil.db")
     made = Database(f"sqlite:///{tmp_path / 'dalil.db'}")
+    hurry(made)
     yield made
     made.close()
+
+
+def hurry(made: Database) -> None:
+    """Do not wait for the disk: no test of a database in this process cuts the power."""
+
+    @event.listens_for(made.engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=OFF" if made.embedded else "SET synchronous_commit TO off")
+        cursor.close()
 
 
 def empty(made: Database) -> None:
     """Empty PostgreSQL: the rows alone where the tables are those of the last migration, else everything."""
     with made.engine.begin() as connection:
         present = set(inspect(connection).get_table_names())
-        if present == set(Table.metadata.tables) | {"alembic_version"} and made.ready():
+        if present == set(Table.metadata.tables) | {"alembic_version"} and made.version() == newest_migration():
             names = ", ".join(Table.metadata.tables)
             connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
             return
@@ -71,13 +99,14 @@ def empty(made: Database) -> None:
 
 
 @pytest.fixture(scope="session")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def catalogue(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database that holds the starter catalogue."""
     from ingest.files import STARTER
     from ingest.load import load
 
-    made = Database(f"sqlite:///{tmp_path_factory.mktemp('catalogue') / 'dalil.db'}")
-    Table.metadata.create_all(made.engine)
+    path = tmp_path_factory.mktemp("catalogue") / "dalil.db"
+    shutil.copy(migrated, path)
+    made = Database(f"sqlite:///{path}")
     assert load(made, STARTER).problems == []
     yield made
     made.close()

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import make_transient
 
 from bot.replies import Replies
 from desk.csv import harmless, written
 from desk.gaps import public_rows
 from desk.weakness import weakest
-from ingest.files import STARTER
-from ingest.load import load
 from store import contacts
+from store.database import Database
 from store.demand import Turns, Wish
 from store.desk_tables import Gap
 from store.tables import Audit, Contact, Conversation, Delivery, Record, Ticket, Turn, now
@@ -30,9 +30,12 @@ def amina(house: House) -> Seat:
 
 
 @pytest.fixture
-def shelf(house: House) -> House:
+def shelf(house: House, catalogue: Database) -> House:
     """The house with the starter catalogue in its tables."""
-    assert load(house.database, STARTER).problems == []
+    with catalogue.read() as there, house.database.write() as here:
+        for record in there.scalars(select(Record)):
+            make_transient(record)
+            here.add(record)
     return house
 
 

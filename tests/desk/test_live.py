@@ -109,6 +109,7 @@ def street(house: House) -> Iterator[Street]:
         yield street
 
 
+@pytest.mark.alone
 def test_ten_officers_with_fifty_open_chats_see_each_change_within_a_second(street: Street) -> None:
     house = street.house
     seats = [house.seat(f"Officer{number}") for number in range(10)]

@@ -129,6 +129,7 @@ def test_weeks_without_anybody_are_there_too() -> None:
     assert period(first, last, "month") == ["2026-12", "2027-01"]
 
 
+@pytest.mark.alone
 def test_twenty_thousand_requests_are_counted_in_under_two_seconds(people: People) -> None:
     chance = random.Random(7)
     topics = [f"topic-{n}" for n in range(80)]

@@ -85,10 +85,10 @@ def test_several_first_starts_at_once_migrate_once(tmp_path: Path, again: int) -
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_several_starts_at_once_on_postgresql_migrate_once(database: Database) -> None:
+def test_several_starts_at_once_on_postgresql_migrate_once(database: Database, postgres: str) -> None:
     empty(database)
 
-    ended = start_at_once(["-c", START, os.environ["DALIL_TEST_POSTGRES_URL"]], 4)
+    ended = start_at_once(["-c", START, postgres], 4)
 
     assert ended == [(0, b"")] * 4
     assert database.version() == newest_migration()
