@@ -123,3 +123,8 @@ def engine(catalogue: Database, tmp_path_factory: pytest.TempPathFactory):  # ty
     made = Engine(catalogue, Index(catalogue, tmp_path_factory.mktemp("index"), None, embeddings), embeddings)
     assert made.load()
     return made
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: much of the time of tests is waiting."""
+    return (os.cpu_count() or 1) + 1
