@@ -157,7 +157,8 @@ class Sender:
         buttons = tuple(Button(title, payload) for title, payload in delivery.buttons)
         message = Outgoing(delivery.text, buttons, reference=str(delivery.id))
         if delivery.state == "unknown":
-            if receipt := await channel.find(address, message, delivery.created_at):
+            others = await asyncio.to_thread(self._others, delivery)
+            if receipt := await channel.find(address, message, delivery.created_at, others):
                 return receipt
             if delivery.unknowns >= MOST_DOUBTS:
                 raise Permanent(f"sent {delivery.unknowns} times, and nobody knows whether it arrived")
@@ -168,6 +169,10 @@ class Sender:
             await self._invite(channel, address, contact)
             raise OutsideWindow("waits until the person writes again")
         return await channel.send(address, message)
+
+    def _others(self, delivery: Delivery) -> list[str]:
+        with self._database.read() as session:
+            return outbox.others(session, delivery)
 
     async def _invite(self, channel: Channel, address: str, contact: Contact) -> None:
         """Ask a person once, by a template, to write again; where there is no template the message just waits."""

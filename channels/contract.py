@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -163,8 +163,13 @@ class Channel(ABC):
     async def send(self, address: str, message: Outgoing) -> Receipt:
         """Hand one message over to the provider. Raises a `SendError`."""
 
-    async def find(self, address: str, message: Outgoing, since: datetime) -> Receipt | None:
-        """Ask the provider for a message that may have been accepted after `since`; none if it knows of none."""
+    async def find(
+        self, address: str, message: Outgoing, since: datetime, others: Collection[str] = ()
+    ) -> Receipt | None:
+        """Ask the provider for a message that may have been accepted after `since`; none if it knows of none.
+
+        `others`: the provider's ids of other messages to the same person, which may say the same.
+        """
         return None
 
     async def invite(self, address: str, language: str) -> Receipt:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import parse_qs, quote, urlsplit
@@ -190,7 +190,9 @@ class WhatsAppChannel(Channel):
         _check(address)
         return await self._create(address, None, content_sid=sid)
 
-    async def find(self, address: str, message: Outgoing, since: datetime) -> Receipt | None:
+    async def find(
+        self, address: str, message: Outgoing, since: datetime, others: Collection[str] = ()
+    ) -> Receipt | None:
         """Look for the text among the last messages to the address; one that has failed does not count."""
         text, since = _squeezed(without_surrogates(message.text)), since.astimezone(UTC) - _SKEW
         try:
@@ -198,7 +200,8 @@ class WhatsAppChannel(Channel):
         except Unknown:  # asking changes nothing
             raise RetryAfter("Twilio did not say what it has sent", 30.0) from None
         for sent in latest:
-            if _STATES.get(sent.status) == "failed" or not str(sent.direction).startswith("outbound"):
+            failed = _STATES.get(sent.status) == "failed"
+            if failed or sent.sid in others or not str(sent.direction).startswith("outbound"):
                 continue
             created = sent.date_created
             if _squeezed(sent.body or "") == text and not (isinstance(created, datetime) and created < since):

@@ -21,6 +21,10 @@ _OPEN = ("parked", "queued", "sending", "unknown")
 """States in which a message holds up the later ones of its conversation."""
 
 
+_LATEST = 200
+"""More of a person's messages than any provider is asked for."""
+
+
 def queue(
     session: Session,
     conversation_id: int,
@@ -111,6 +115,13 @@ def _with_contacts() -> Select[Delivery, Contact]:
     found = select(Delivery, Contact).join(Conversation, Conversation.id == Delivery.conversation_id)
     found = found.join(Contact, Contact.id == Conversation.contact_id)
     return found.where(Delivery.id.in_(bindparam("taken", expanding=True))).order_by(Delivery.id)
+
+
+def others(session: Session, delivery: Delivery) -> list[str]:
+    """The provider's ids of the latest other messages of a conversation: what it says of them is not of this one."""
+    theirs = select(Delivery.external_id).where(Delivery.conversation_id == delivery.conversation_id)
+    theirs = theirs.where(Delivery.id != delivery.id, Delivery.external_id.is_not(None))
+    return [each for each in session.scalars(theirs.order_by(Delivery.id.desc()).limit(_LATEST)) if each]
 
 
 def release_all(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -56,8 +56,10 @@ class Scripted(Channel):
         self.sent.append((address, message.text))
         return Receipt(f"id-{message.reference}")
 
-    async def find(self, address: str, message: Outgoing, since: datetime) -> Receipt | None:
-        return self.found
+    async def find(
+        self, address: str, message: Outgoing, since: datetime, others: Collection[str] = ()
+    ) -> Receipt | None:
+        return None if self.found and self.found.external_id in others else self.found
 
     async def invite(self, address: str, language: str) -> Receipt:
         if not self.has_template:
@@ -284,9 +286,25 @@ def test_our_own_fault_is_counted_and_ends_in_a_dead_letter(post: Post) -> None:
     assert post.states() == ["dead", "sent"]
 
 
+def test_an_earlier_message_that_says_the_same_is_not_taken_for_it(post: Post) -> None:
+    post.channel.patience = timedelta(minutes=2)
+    first, _ = post.queue("thank you"), post.queue("thank you")
+    post.send()
+    post.channel.found = Receipt(f"id-{first}")
+    post.channel.faults.append(Unknown("timeout"))
+    post.send()
+    post.time_passes()
+    post.send()
+
+    assert post.texts == ["thank you", "thank you"]
+    assert post.states() == ["sent", "sent"]
+
+
 def test_while_the_provider_cannot_be_asked_an_unknown_outcome_stays_unknown(post: Post) -> None:
     class Deaf(Scripted):
-        async def find(self, address: str, message: Outgoing, since: datetime) -> Receipt | None:
+        async def find(
+            self, address: str, message: Outgoing, since: datetime, others: Collection[str] = ()
+        ) -> Receipt | None:
             raise RetryAfter("cannot be asked", 1)
 
     post.channel.patience = timedelta(minutes=2)

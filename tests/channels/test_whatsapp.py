@@ -889,6 +889,17 @@ class TestFinding:
 
         assert self.find(channel, "hello") is None
 
+    def test_another_message_that_says_the_same_is_not_it(self, channel: WhatsAppChannel, twilio: Twilio) -> None:
+        twilio.person()
+        first, second = send(channel).external_id, send(channel).external_id
+        since = datetime.now(UTC)
+
+        found = do(channel, lambda: channel.find(ADA, Outgoing("hello"), since, [str(second)]))
+        nothing = do(channel, lambda: channel.find(ADA, Outgoing("hello"), since, [str(first), str(second)]))
+
+        assert found == Receipt(first)
+        assert nothing is None
+
     def test_one_that_failed_does_not_count(self, channel: WhatsAppChannel, twilio: Twilio) -> None:
         twilio.person(wrote=False)
         send(channel)
