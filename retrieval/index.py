@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings
 from retrieval.records import Record
 from store import builds
@@ -200,7 +197,7 @@ class Index:
         with self._database.write() as session:
             for build in builds.ready(session)[KEPT_BUILDS:]:
                 builds.set_state(session, build.id, "removed")
-            over = _over(session)
+            over = builds.over(session, now() - LONGEST_BUILD)
         for build_id in self._there() & over:
             self._remove(build_id)
 
@@ -223,12 +220,6 @@ class Index:
 
         with self._server() as server, suppress(NotFoundError):
             server.delete_collection(_name(build_id))
-
-
-def _over(session: Session) -> set[int]:
-    """The builds that nobody will need any more."""
-    killed = (Build.state == "building") & (Build.created_at < now() - LONGEST_BUILD)
-    return set(session.scalars(select(Build.id).where(Build.state.in_(("failed", "removed")) | killed)))
 
 
 def _name(build_id: int) -> str:

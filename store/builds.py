@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -61,3 +62,9 @@ def keep_vectors(session: Session, model: str, made: dict[str, bytes]) -> None:
     """Remember vectors, but for those that another build has brought in meanwhile."""
     there = vectors(session, model, list(made))
     session.add_all(Vector(model=model, digest=d, values=values) for d, values in made.items() if d not in there)
+
+
+def over(session: Session, killed_before: datetime) -> set[int]:
+    """The builds that nobody will need any more; one that was begun before `killed_before` and is not ready was killed."""
+    killed = (Build.state == "building") & (Build.created_at < killed_before)
+    return set(session.scalars(select(Build.id).where(Build.state.in_(("failed", "removed")) | killed)))

@@ -1,0 +1,309 @@
+"""The full circle, on a Dalil that really runs: a need that nothing meets, until something does and is told of."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pyotp
+import pytest
+
+from bot.replies import Replies
+from tests.servers import twilio
+from tests.servers.page import free_port
+from tests.servers.processes import Processes
+from tests.servers.smtp import Post
+
+QUESTION = "Je cherche une formation en cybersécurité en wolof pour commerçants à Saint-Louis du Sénégal"
+PASSWORD = "quatre mots sans aucun rapport"
+PROVIDER = "force-n"
+FRENCH = Replies("fr")
+
+Found = TypeVar("Found")
+
+
+def wait_for(look: Callable[[], Found | None], what: str, seconds: float = 30) -> Found:
+    """Look again and again until there is something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} seconds: {what}")
+
+
+# --- those who take part ----------------------------------------------------------------------
+
+
+@dataclass
+class Form:
+    """A form of a page: where it is sent, and what it holds."""
+
+    action: str
+    fields: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Forms(HTMLParser):
+    """The forms of a page, filled in as a browser shows them first."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self._form: Form | None = None
+        self._select = self._text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._form = Form(given.get("action", ""))
+            self.found.append(self._form)
+        if self._form is None:
+            return
+        name = given.get("name", "")
+        if tag == "select":
+            self._select = name
+        if tag == "textarea":
+            self._text = name
+        values = self._form.fields.setdefault(self._select if tag == "option" else name, [])
+        if tag == "input" and (given.get("type") not in {"checkbox", "radio"} or "checked" in given):
+            values.append(given.get("value", ""))
+        if tag == "option" and "selected" in given:
+            values.append(given.get("value", ""))
+
+    def handle_data(self, data: str) -> None:
+        if self._form and self._text:
+            self._form.fields[self._text] = [data]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = None
+        if tag in {"textarea", "select"}:
+            self._select = self._text = ""
+
+
+class Browser:
+    """A browser without scripts: it reads pages, follows links, and sends the forms that it has before it."""
+
+    def __init__(self, address: str) -> None:
+        headers = {"Accept-Language": "en"}
+        self._client = httpx.Client(base_url=address, headers=headers, timeout=30, follow_redirects=True)
+        self.page = self.path = ""
+
+    def open(self, link: str) -> str:
+        return self._show(self._client.get(link))
+
+    def send(self, to: str = "", **told: str | list[str]) -> str:
+        """Send the form of the page that goes `to` an address; to the page's own if none."""
+        form = next((each for each in Forms(self.page).found if each.action == to), None)
+        assert form, f"{self.path} has no form for {to!r}"
+        assert not set(told) - set(form.fields), f"the form has only {sorted(form.fields)}"
+        return self._show(self._client.post(urljoin(self.path, to), data={**form.fields, **told}))
+
+    def _show(self, answer: httpx.Response) -> str:
+        assert answer.status_code == 200, f"{answer.request.url}: {answer.status_code}\n{answer.text}"
+        self.page, self.path = answer.text, answer.url.path
+        return self.page
+
+
+class Person:
+    """Somebody on WhatsApp."""
+
+    def __init__(self, numbers: twilio.Twilio, address: str) -> None:
+        self._numbers = numbers
+        self._phone = numbers.person(address)
+
+    def writes(self, text: str) -> None:
+        self._numbers.deliver([self._phone.says(text)])
+
+    def reads(self, part: str) -> twilio.Sent:
+        """What arrived with `part` in it, the newest."""
+        return wait_for(lambda: next((m for m in self._arrived() if part in m.body), None), part)
+
+    def presses(self, title: str) -> None:
+        """The newest button of that title."""
+        offered = [pair for message in self._arrived() for pair in message.buttons]
+        payload = next((payload for shown, payload in offered if shown == title), None)
+        assert payload, f"no button {title!r} among {offered}, {[m.body for m in self._arrived()]} {[m.content for m in self._arrived()]}"
+        self._numbers.deliver([self._phone.presses(payload, title)])
+
+    def _arrived(self) -> list[twilio.Sent]:
+        return [message for message in reversed(self._numbers.sent) if message.to == self._phone.address]
+
+
+@dataclass
+class World:
+    """A Dalil that runs, and what is around it."""
+
+    address: str
+    home: Path
+    numbers: twilio.Twilio
+    post: Post
+
+    def browser(self) -> Browser:
+        return Browser(self.address)
+
+    def printed(self, pattern: str) -> str:
+        """What the server has written to its terminal."""
+        log = self.home / "serve.log"
+        return wait_for(lambda: (found := re.search(pattern, log.read_text())) and found[0], pattern)
+
+    def mailed(self, to: str, part: str) -> str:
+        """The link in a mail."""
+        mails = zip(self.post.mails, self.post.texts, strict=True)
+        text = wait_for(lambda: next((t for (whom, _), t in mails if whom == to and part in t), None), part)
+        return re.search(r"http://\S+", text)[0]  # type: ignore[index]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home, port = tmp_path_factory.mktemp("home"), free_port()
+    address = f"http://127.0.0.1:{port}"
+    numbers, post = twilio.Twilio(public_url=address, webhook=address), Post()
+    with numbers.serving(), post.serving() as smtp:
+        settings = {
+            "DALIL_PORT": str(port),
+            "DALIL_TWILIO_ACCOUNT_SID": numbers.account,
+            "DALIL_TWILIO_AUTH_TOKEN": numbers.token,
+            "DALIL_TWILIO_FROM": twilio.NUMBER,
+            "DALIL_TWILIO_API_URL": numbers.url,
+            "DALIL_SMTP_URL": smtp,
+            "DALIL_MAIL_FROM": "desk@dalil.example",
+        }
+        with Processes(home, settings, ["serve"]).stopping() as dalil:
+            dalil.wait_until_ready()
+            yield World(address, home, numbers, post)
+
+
+@pytest.fixture(scope="module")
+def administrator(world: World) -> Browser:
+    """Lucía, who has come in by the link that the server printed."""
+    browser = world.browser()
+    browser.open(world.printed(r"http://\S+/desk/first/\S+"))
+    page = browser.send(name="Lucía", login="lucia", password=PASSWORD)
+    secret = re.search(r"<code[^>]*>([^<]+)</code>", page)[1].replace(" ", "")  # type: ignore[index]
+    assert "Queue" in browser.send(code=pyotp.TOTP(secret).now())
+    return browser
+
+
+@pytest.fixture(scope="module")
+def officer(world: World, administrator: Browser) -> Browser:
+    """Amina, who was invited."""
+    administrator.open("/desk/officers")
+    page = administrator.send("/desk/officers", name="Amina", login="amina", role="officer", language="en")
+    browser = world.browser()
+    browser.open(re.search(r"http://\S+/desk/password/[\w-]+", page)[0])  # type: ignore[index]
+    browser.send(password=PASSWORD)
+    return browser
+
+
+# --- what they do -----------------------------------------------------------------------------
+
+
+def ask(person: Person, question: str = QUESTION) -> int:
+    """Write something that nothing fits; gives the number of the request."""
+    person.writes(question)
+    return int(re.search(r"numéro \D?(\d+)", person.reads("numéro").body)[1])  # type: ignore[index]
+
+
+def confirm_address(world: World, administrator: Browser, provider: str) -> str:
+    """Enter where a provider takes requests, and follow the link that is mailed there."""
+    administrator.open("/desk/referrals")
+    address = f"desk@{provider}.example"
+    administrator.send("/desk/referrals/addresses", record=provider, address=address)
+    browser = world.browser()
+    link = world.mailed(address, "confirm")
+    browser.open(link)
+    browser.send(urlsplit(link).path)
+    return address
+
+
+def claim(officer: Browser, number: int) -> str:
+    officer.open("/desk/queue")
+    officer.send(f"/desk/tickets/{number}/claim")
+    assert officer.path == f"/desk/chats/{number}"
+    return f"/desk/chats/{number}"
+
+
+def learn(officer: Browser, administrator: Browser, chat: str) -> str:
+    """Propose an offer for the catalogue, which the administrator approves; gives its id."""
+    officer.open(f"{chat}/propose")
+    officer.send(
+        f"{chat}/propose/record",
+        name="Cybersécurité du soir",
+        provider="FORCE-N",
+        url="https://force-n.sn/soir",
+        summary="Evening classes for shopkeepers in Saint-Louis on keeping phones and payments safe.",
+        teaches="spotting fraud by phone\nkeeping mobile payments safe",
+        topics=["cybersecurity"],
+        languages="wo, fr",
+        countries="SN",
+        cost="free",
+        modality="in-person",
+    )
+    administrator.open("/desk/proposals")
+    administrator.send("/desk/proposals/1", decision="approve")
+    return "cybersécurité-du-soir"
+
+
+# --- the circle -------------------------------------------------------------------------------
+
+
+def test_a_need_that_nothing_meets_goes_round_until_it_is_met_and_the_person_is_told(
+    world: World, administrator: Browser, officer: Browser
+) -> None:
+    person = Person(world.numbers, "whatsapp:+221770000001")
+    number = ask(person)
+    address = confirm_address(world, administrator, PROVIDER)
+
+    chat = claim(officer, number)
+    person.reads(FRENCH.taken("Amina", number).text)
+    officer.send(f"{chat}/reply", text="Bonjour, je demande à FORCE-N.")
+    person.reads("Bonjour, je demande à FORCE-N.")
+
+    officer.send(f"{chat}/refer", record=PROVIDER, text="Un commerçant cherche une formation en wolof.")
+    person.reads("Un commerçant cherche une formation en wolof.")
+    person.presses("Oui")
+    provider = world.browser()
+    link = world.mailed(address, "Un commerçant cherche une formation en wolof.")
+    assert "Un commerçant cherche" in provider.open(link)
+    provider.send(urlsplit(link).path, answer="answered", text="Pas encore ; à Saint-Louis, en mars.")
+    assert "à Saint-Louis, en mars" in officer.open(chat)
+
+    officer.send(f"{chat}/close", outcome="gap")
+    person.reads(FRENCH.closed(number).text)
+    person.presses("C’était utile")
+    person.reads(FRENCH.acted("rate", number, "1").text)
+    person.presses("Oui")
+    person.reads(FRENCH.acted("news", number, "yes").text)
+    assert "The person says: it helped." in officer.open(chat)
+
+    record = learn(officer, administrator, chat)
+    assert "cybersecurity" in officer.open("/desk/gaps").lower()
+    officer.open("/desk/gaps?topic=cybersecurity&country=SN&language=wo")
+    officer.send("/desk/gaps")
+    assert f'href="{chat}"' in officer.page
+    officer.send(f"{officer.path}/close", record=record)
+    assert "1 person who had agreed is told." in officer.page
+    assert "Cybersécurité du soir" in person.reads("https://force-n.sn/soir").body
+
+
+def test_who_says_no_is_passed_on_to_nobody_and_the_officer_sees_it(world: World, officer: Browser) -> None:
+    person = Person(world.numbers, "whatsapp:+221770000002")
+    chat = claim(officer, ask(person))
+    before = len(world.post.mails)
+
+    officer.send(f"{chat}/refer", record=PROVIDER, text="Une commerçante cherche une formation.")
+    person.reads("Une commerçante cherche une formation.")
+    person.presses("Non")
+
+    person.reads(FRENCH.acted("consent", 0, "no").text)
+    assert "the person does not agree" in officer.open(chat)
+    assert len(world.post.mails) == before
