@@ -102,9 +102,9 @@ class Cards:
         names = [self._replies.tongue(code) for code in codes[:limit]]
         return self._list(names) + (f" +{len(codes) - limit}" if len(codes) > limit else "")
 
-    def cost(self, record: Record) -> str:
-        """What it costs."""
-        words = {
+    def costs(self) -> dict[str, str]:
+        """What each kind of cost is called."""
+        return {
             "free": self._("free"),
             "free-audit": self._("free to follow, certificate paid"),
             "freemium": self._("partly free"),
@@ -113,8 +113,12 @@ class Cards:
             "paid": self._("paid"),
             "varies": self._("cost varies"),
         }
+
+    def cost(self, record: Record) -> str:
+        """What it costs."""
         if record.cost is None:
             return self._("cost not known")
+        words = self.costs()
         return self._list(words[cost] for cost in record.cost[:2])
 
     def certificate(self, record: Record, *, plain: bool = False) -> str:
@@ -130,9 +134,9 @@ class Cards:
             return self._("not known") if plain else self._("certificate not known")
         return (short if plain else long)[record.certificate]
 
-    def modality(self, record: Record, limit: int = 2) -> str:
-        """How it is taught or given."""
-        words = {
+    def modalities(self) -> dict[str, str]:
+        """What each way of teaching or giving is called."""
+        return {
             "online-self-paced": self._("online, own pace"),
             "online-instructor-led": self._("online with a teacher"),
             "blended": self._("online and on site"),
@@ -142,8 +146,12 @@ class Cards:
             "advisory": self._("advice"),
             "directory": self._("directory"),
         }
+
+    def modality(self, record: Record, limit: int = 2) -> str:
+        """How it is taught or given."""
         if record.modality is None:
             return self._("form not known")
+        words = self.modalities()
         return self._list(words[mode] for mode in record.modality[:limit])
 
     def who(self, record: Record) -> str:

@@ -11,7 +11,8 @@ from retrieval.vocabulary import lay_over
 from store import proposals
 
 _lock = threading.Lock()
-_version = 0
+_version = ""
+"""What `store.proposals.version` was when the words were laid over."""
 
 
 def refresh(session: Session) -> None:

@@ -275,6 +275,10 @@ class Replies:
         """What may be sent by template when a person has been silent for too long; it ends with a full stop."""
         return self._("There is an answer for you from Dalil, the digital skills desk. Please write back to read it.")
 
+    def crowded(self) -> str:
+        """Say that no request is taken, since the network of this person has sent too many."""
+        return self._("Many requests from your network wait for an officer. Please try again later.")
+
     def closed(self, number: int) -> Outgoing:
         """Say that a request was closed, and ask whether it helped."""
         text = self._("Your request number {number} is closed. Did it help you?")

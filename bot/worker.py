@@ -34,6 +34,8 @@ ABOUT_CLOSED = timedelta(hours=24)
 """How long after a request was closed words without a topic of their own are taken to be about it."""
 AT_ONCE = 4
 """Conversations that are claimed together: a claim costs as much as an empty turn."""
+MOST_FROM_NETWORK = 40
+"""Open requests of one network address, beyond which only people in danger get another: officers have others too."""
 LOOK_EVERY = 0.5
 """Seconds between looks into the inbox, for what other processes put there."""
 _MEDIA = frozenset({Kind.IMAGE, Kind.AUDIO, Kind.VIDEO, Kind.FILE, Kind.LOCATION})
@@ -143,6 +145,9 @@ class Worker:
         request = outcome.ticket
         if request is None:
             return None
+        if not request.urgent and not known.tickets and self._is_crowded(session, conversation_id):
+            outcome.messages.append(Outgoing(Replies(outcome.language).crowded()))
+            return None
         countries = request.need.get("question", {}).get("countries", [])
         ticket = tickets.open_one(
             session,
@@ -158,6 +163,11 @@ class Worker:
         promise = replies.handed_over(ticket.id, manners.operator, manners.hours, expected)
         outcome.messages.append(Outgoing("\n".join(line for line in (request.before, promise) if line)))
         return ticket.id
+
+    def _is_crowded(self, session: Session, conversation_id: int) -> bool:
+        """Whether this person's network keeps the officers busy already. Only the page knows networks."""
+        origin = _person(session, conversation_id)[1].origin
+        return origin is not None and tickets.count_open_from(session, origin) >= MOST_FROM_NETWORK
 
     def _exported(self, session: Session, conversation_id: int, outcome: Outcome) -> list[Outgoing]:
         if not outcome.export:

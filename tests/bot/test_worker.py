@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import select
 
+from bot import worker
 from bot.delivery import Sender
 from bot.escalation import Escalation, NoTicket
 from bot.intake import Intake
@@ -206,3 +207,18 @@ def test_messages_that_came_before_a_restart_are_answered_after_it(house: House)
     house.work()
 
     assert len(house.rows(Turn)) == 1
+
+
+def test_a_network_that_keeps_the_officers_busy_opens_no_more_requests_except_in_danger(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "MOST_FROM_NETWORK", 2)
+    for number in range(4):
+        words = "I want to kill myself" if number == 3 else "I want to talk to a human"
+        written = Inbound("console", f"person {number}", str(number), Kind.TEXT, words)
+        house.intake.receive([written], origin="a network")
+        house.work()
+
+    assert [ticket.urgent for ticket in house.rows(Ticket)] == [False, False, True]
+    told = [delivery.text for delivery in house.rows(Delivery)]
+    assert sum("Many requests from your network" in text for text in told) == 1
