@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import load
+
 FOLDER = Path(__file__).parent / "questions"
 SHORT = 60
 """Characters of the questions that a turn is measured with."""
@@ -144,3 +146,4 @@ if __name__ == "__main__":
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     starts()
     turns()
+    load.main()
