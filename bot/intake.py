@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
+from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
@@ -18,6 +20,7 @@ from channels.contract import Inbound, Kind, Status
 from channels.text import clean
 from locales import LANGUAGES
 from store import contacts, inbox, outbox
+from store.contacts import Met
 from store.database import Database
 from store.tables import Contact, now
 from store.vault import Vault
@@ -50,14 +53,23 @@ class _Request:
     brought: Sequence[Inbound | Status]
     channel: str
     origin: str | None
+    wake: Callable[[], object]
+    """Called when it is written, or when it is the next to write what waits."""
     fates: list[tuple[Inbound, _Fate]] = field(default_factory=list)
-    error: Exception | None = None
+    error: Exception | None = field(default_factory=lambda: RuntimeError("it was not written"))
+    """None once it is on disk."""
     done: bool = False
 
     @property
     def kept(self) -> int:
         """How many messages were new."""
         return sum(fate is _Fate.KEPT for _, fate in self.fates)
+
+    def outcome(self) -> int:
+        """How many messages were new, or why it was not written."""
+        if self.error is not None:
+            raise self.error
+        return self.kept
 
 
 class Intake:
@@ -69,7 +81,7 @@ class Intake:
         self._vault = vault
         self._arrived = arrived
         self._waiting: list[_Request] = []
-        self._queue, self._writing = threading.Lock(), threading.Lock()
+        self._queue, self._writing = threading.Lock(), False
 
     def receive(self, brought: Iterable[Inbound | Status], channel: str = "", origin: str | None = None) -> int:
         """Write down what a request brought; gives how many messages were new. Blocks on the disk: call it in a thread.
@@ -77,19 +89,56 @@ class Intake:
         Requests that come while another is being written share one transaction (group commit): as durable as one each,
         and several times as many. `channel`: whose statuses these are; `origin`: see `Contact.origin`.
         """
-        request = _Request(list(brought), channel, origin)
+        over = threading.Event()
+        request = _Request(list(brought), channel, origin, over.set)
+        if not self._line_up(request):
+            over.wait()
+        if not request.done:
+            self._write()
+        return request.outcome()
+
+    async def take(self, brought: Iterable[Inbound | Status], channel: str = "", origin: str | None = None) -> int:
+        """`receive` for an event loop: only whoever writes for all that wait goes into a thread."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        request = _Request(list(brought), channel, origin, lambda: loop.call_soon_threadsafe(over.set))
+        if not self._line_up(request):
+            await over.wait()
+        if not request.done:
+            await asyncio.to_thread(self._write)
+        return request.outcome()
+
+    def _line_up(self, request: _Request) -> bool:
+        """Let a request wait to be written; true if nobody writes, so that it has to be done here."""
         with self._queue:
             self._waiting.append(request)
-        with self._writing:
-            while not request.done:
-                self._write()
-        if request.error is not None:
-            raise request.error
-        return request.kept
+            writes, self._writing = not self._writing, True
+        return writes
 
     def _write(self) -> None:
+        """Write what waits, this thread's own among it, and let another thread write what has come meanwhile."""
         with self._queue:
             together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
+        try:
+            self._try(together)
+        finally:
+            with self._queue:
+                following = self._waiting[0] if self._waiting else None
+                self._writing = following is not None
+            if following:
+                following.wake()
+
+    def _try(self, together: Sequence[_Request]) -> None:
+        try:
+            self._commit_or_part(together)
+        finally:
+            for request in together:
+                request.done = True
+                request.wake()
+                _count(request.fates)
+        if any(request.kept for request in together):
+            self._arrived.set()
+
+    def _commit_or_part(self, together: Sequence[_Request]) -> None:
         try:
             self._commit(together)
         except Exception:  # one of them is at fault: the others must not suffer for it
@@ -97,53 +146,81 @@ class Intake:
                 try:
                     self._commit([request])
                 except Exception as error:
-                    request.error = error
-        for request in together:
-            request.done = True
-            _count(request.fates)
-        if any(request.kept for request in together):
-            self._arrived.set()
+                    request.error, request.fates = error, []
 
     def _commit(self, requests: Sequence[_Request]) -> None:
         for request in requests:
             request.fates = []  # what a broken transaction had written is gone
+        heard: list[tuple[_Request, Inbound]] = []
         with self._database.write() as session:
             for request in requests:
                 for entry in request.brought:
                     if isinstance(entry, Status):
                         report(session, request.channel, entry)
                     else:
-                        request.fates.append((entry, self._keep(session, entry, request.origin)))
+                        heard.append((request, entry))
+            if heard:
+                self._keep(session, heard)
+        for request in requests:
+            request.error = None
 
-    def _keep(self, session: Session, entry: Inbound, origin: str | None) -> _Fate:
-        contact, conversation = contacts.meet(session, self._vault, entry.channel, entry.address)
-        contact.origin = contact.origin or origin
-        text = clean(entry.text)
-        in_a_minute = inbox.recent(session, conversation.id, now() - _MINUTE)
-        if in_a_minute >= (MOST_SHORT if _is_short(entry, text) else MOST):
-            _caution(session, contact, conversation.id, in_a_minute)
-            return _Fate.DROPPED
-        if not inbox.keep(session, conversation.id, entry.external_id, entry.kind, text, entry.choice):
-            return _Fate.REPEATED
-        contact.seen_at, contact.erased_at = now(), None
-        contact.language = contact.language or (entry.language if entry.language in LANGUAGES else None)
-        outbox.unpark(session, conversation.id)
-        return _Fate.KEPT
+    def _keep(self, session: Session, heard: Sequence[tuple[_Request, Inbound]]) -> None:
+        """Write messages down with a few statements, however many they are."""
+        met = contacts.meet_all(session, self._vault, {(entry.channel, entry.address) for _, entry in heard})
+        talks = {person.conversation_id for person in met.values()}
+        inbox.lock(session, talks)
+        counts = inbox.recent(session, talks, now() - _MINUTE)
+        rows = []
+        taken: list[tuple[_Request, Inbound, Met]] = []
+        for request, entry in heard:
+            person, text = met[entry.channel, entry.address], clean(entry.text)
+            in_a_minute = counts.get(person.conversation_id, 0)
+            if in_a_minute >= (MOST_SHORT if _is_short(entry, text) else MOST):
+                _caution(session, person, in_a_minute)
+                request.fates.append((entry, _Fate.DROPPED))
+                continue
+            counts[person.conversation_id] = in_a_minute + 1
+            taken.append((request, entry, person))
+            rows.append(_row(person, entry, text))
+        new = inbox.keep_all(session, rows) if rows else set()
+        _learn(session, taken, new)
+        for request, entry, person in taken:
+            key = (person.conversation_id, entry.external_id)
+            request.fates.append((entry, _Fate.KEPT if key in new else _Fate.REPEATED))
+            new.discard(key)  # the same once more in the same batch is a repeat
+
+
+def _row(person: Met, entry: Inbound, text: str) -> dict[str, Any]:
+    row = {"conversation_id": person.conversation_id, "external_id": entry.external_id, "kind": entry.kind}
+    return {**row, "text": text, "choice": entry.choice}
+
+
+def _learn(session: Session, taken: Sequence[tuple[_Request, Inbound, Met]], new: set[tuple[int, str]]) -> None:
+    """What follows from people having written."""
+    wrote = [each for each in taken if (each[2].conversation_id, each[1].external_id) in new]
+    if not wrote:
+        return
+    contacts.seen(session, {person.id for _, _, person in wrote}, now())
+    outbox.unpark(session, {person.conversation_id for _, _, person in wrote})
+    spoken = {p.id: e.language for _, e, p in wrote if not p.language and e.language in LANGUAGES}
+    contacts.learn(session, "language", {each: code for each, code in spoken.items() if code})
+    contacts.learn(session, "origin", {p.id: r.origin for r, _, p in wrote if r.origin and not p.origin})
 
 
 def _is_short(entry: Inbound, text: str) -> bool:
     return entry.kind is Kind.CHOICE or (entry.kind is Kind.TEXT and len(text) <= SHORT)
 
 
-def _caution(session: Session, contact: Contact, conversation_id: int, in_a_minute: int) -> None:
+def _caution(session: Session, person: Met, in_a_minute: int) -> None:
     """Tell a person, once an episode, that they write too fast; who asked for silence gets it."""
+    contact = session.get_one(Contact, person.id)
     if contact.stopped_at or (contact.cautioned_at and contact.cautioned_at > now() - EPISODE):
         return
     from bot.replies import Replies  # few need it, and it brings much along
 
     contact.cautioned_at, language = now(), contact.language or "en"
-    outbox.queue(session, conversation_id, language, Replies(language).too_fast())
-    log.warning("person.too_fast", conversation=conversation_id, in_a_minute=in_a_minute)
+    outbox.queue(session, person.conversation_id, language, Replies(language).too_fast())
+    log.warning("person.too_fast", conversation=person.conversation_id, in_a_minute=in_a_minute)
 
 
 def _count(fates: Sequence[tuple[Inbound, _Fate]]) -> None:

@@ -112,7 +112,7 @@ def routes(parts: Parts) -> APIRouter:
         origin = parts.vault.digests("network", network)[0]
         if await run_in_threadpool(_crowded, parts, token, origin):
             raise _refusal("crowded", 429, _wait_for_officers(parts, _), 600)
-        await run_in_threadpool(parts.intake.receive, messages, parts.web.name, origin)
+        await parts.intake.take(messages, parts.web.name, origin)
         response = JSONResponse({}, 202)
         response.set_cookie(COOKIE, token, KEPT, secure=_secure(parts), httponly=True, samesite="strict")
         return response

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from asyncio import Semaphore
-from collections.abc import Sequence
+from asyncio import Task, create_task
+from collections.abc import Coroutine, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from starlette.background import BackgroundTasks
 from starlette.concurrency import run_in_threadpool
 
 from bot import metrics
+from bot.pace import Pace
 from bot.webchat import Parts
 from channels import contract
 from channels.contract import Channel, Forged, Inbound, Malformed, Press, Status
@@ -25,7 +25,7 @@ log = structlog.get_logger("webhooks")
 LONGEST_BODY = 256 * 1024
 """Bytes. Telegram's updates and Twilio's forms are a few kilobytes."""
 
-TYPING_AT_ONCE = 4
+TYPING_A_SECOND = 4
 """Calls per channel that only show that we are at it: when many people write at once, most do without."""
 
 
@@ -38,11 +38,12 @@ def routes(parts: Parts) -> APIRouter:
 
 
 def _receiver(parts: Parts, channel: Channel):  # type: ignore[no-untyped-def]  # FastAPI reads the annotations inside
-    typing = Semaphore(TYPING_AT_ONCE)
+    typing = Pace(TYPING_A_SECOND, 1.0)
+    niceties: set[Task[None]] = set()  # not background tasks of the response: those keep its connection waiting
 
-    async def show_typing(message: Inbound) -> None:
-        async with typing:
-            await channel.typing(message.address, message.external_id)
+    def meanwhile(nicety: Coroutine[Any, Any, None]) -> None:
+        niceties.add(task := create_task(nicety))
+        task.add_done_callback(niceties.discard)
 
     async def receive(request: Request) -> Response:
         begun = monotonic()
@@ -61,14 +62,13 @@ def _receiver(parts: Parts, channel: Channel):  # type: ignore[no-untyped-def]  
         except Malformed:
             return _refuse(channel, "malformed", 400)
         messages, answers = await for_officers(parts.group, brought)
-        kept = await run_in_threadpool(parts.intake.receive, messages, channel.name) if messages else 0
+        kept = await parts.intake.take(messages, channel.name) if messages else 0
         heard = [entry for entry in messages if isinstance(entry, Inbound)] if kept else []
-        nice = BackgroundTasks()  # after the acknowledgement
-        if heard and not typing.locked():
-            nice.add_task(show_typing, heard[-1])
+        if heard and not typing.wait(channel.name):
+            meanwhile(channel.typing(heard[-1].address, heard[-1].external_id))
         if parts.group and answers:
-            nice.add_task(parts.group.answer, answers)
-        return Response(status_code=200, background=nice)
+            meanwhile(parts.group.answer(answers))
+        return Response(status_code=200)
 
     return receive
 

@@ -102,7 +102,7 @@ def _named(
     for code, name in names.items():
         if len(code) == 2 and (section == "languages" or code in countries()) and normalise(name) not in taken:
             yield name, code
-    for code, patterns in entry.get(section, {}).items():
+    for code, patterns in (entry.get(section) or {}).items():
         yield from ((pattern, code) for pattern in patterns)
 
 

@@ -65,6 +65,6 @@ def keep_vectors(session: Session, model: str, made: dict[str, bytes]) -> None:
 
 
 def over(session: Session, killed_before: datetime) -> set[int]:
-    """The builds that nobody will need any more; one that was begun before `killed_before` and is not ready was killed."""
+    """The builds that nobody will need any more; what was begun before `killed_before` and is not ready was killed."""
     killed = (Build.state == "building") & (Build.created_at < killed_before)
     return set(session.scalars(select(Build.id).where(Build.state.in_(("failed", "removed")) | killed)))

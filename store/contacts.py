@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from store.database import insert
 from store.desk_tables import Officer, ReferralAddress
 from store.tables import Contact, Conversation, KeyCheck
 from store.vault import Vault, WrongKey
@@ -27,6 +33,75 @@ def meet(session: Session, vault: Vault, channel: str, address: str) -> tuple[Co
     if contact is None:
         contact = _create(session, vault, channel, address)
     return contact, conversation_of(session, contact.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What is to be known of somebody who writes."""
+
+    id: int
+    conversation_id: int
+    language: str | None
+    origin: str | None
+
+
+Person = tuple[str, str]
+"""Channel and address."""
+
+
+def meet_all(session: Session, vault: Vault, people: Collection[Person]) -> dict[Person, Met]:
+    """The contacts of many people at once, made where it is their first message."""
+    digests = {person: vault.digests(*person) for person in people}
+    met = _met(session, digests)
+    if new := {person: of for person, of in digests.items() if person not in met}:
+        _create_all(session, vault, new)
+        met |= _met(session, new)
+    return met
+
+
+def _met(session: Session, digests: Mapping[Person, list[str]]) -> dict[Person, Met]:
+    of = {(person[0], digest): person for person, several in digests.items() for digest in several}
+    wanted = [digest for _, digest in of]
+    rows = session.execute(_find_all(), {"digests": wanted})
+    return {
+        of[channel, digest]: Met(contact_id, conversation_id, language, origin)
+        for channel, digest, contact_id, conversation_id, language, origin in rows
+        if (channel, digest) in of
+    }
+
+
+@cache
+def _find_all() -> Select[str, str, int, int, str | None, str | None]:
+    """The statement, built once: building it takes longer than running it."""
+    found = select(
+        Contact.channel, Contact.address_digest, Contact.id, Conversation.id, Contact.language, Contact.origin
+    ).join(Conversation, Conversation.contact_id == Contact.id)
+    return found.where(Contact.address_digest.in_(bindparam("digests", expanding=True)))
+
+
+def _create_all(session: Session, vault: Vault, new: Mapping[Person, list[str]]) -> None:
+    """Make contacts, in one order everywhere, so that no two processes wait for each other; one may be faster."""
+    rows = [
+        {"channel": channel, "address_digest": digests[0], "address_sealed": vault.seal(address)}
+        for (channel, address), digests in sorted(new.items(), key=lambda entry: entry[1][0])
+    ]
+    made = session.scalars(insert(session, Contact).on_conflict_do_nothing().returning(Contact.id), rows).all()
+    if made:
+        threads = [{"contact_id": contact_id, "context": {}} for contact_id in made]
+        session.execute(insert(session, Conversation).on_conflict_do_nothing(), threads)
+
+
+def seen(session: Session, contact_ids: Collection[int], moment: datetime) -> None:
+    """They have written: whoever had asked to be forgotten is somebody new."""
+    wrote = update(Contact).where(Contact.id.in_(sorted(contact_ids)))
+    session.execute(wrote.values(seen_at=moment, erased_at=None).execution_options(synchronize_session=False))
+
+
+def learn(session: Session, field: str, of: Mapping[int, str]) -> None:
+    """Write down what was not known of some contacts: their `language`, or their `origin`."""
+    column = getattr(Contact, field)
+    for contact_id, value in sorted(of.items()):
+        session.execute(update(Contact).where(Contact.id == contact_id, column.is_(None)).values({field: value}))
 
 
 def _create(session: Session, vault: Vault, channel: str, address: str) -> Contact:

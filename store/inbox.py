@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, String, bindparam, func, or_, select, update
+from sqlalchemy import Integer, Select, String, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from store.database import insert
 from store.tables import Conversation, Message, Moment, now
 
 LEASE = timedelta(seconds=60)
@@ -30,20 +32,38 @@ def keep(
     session: Session, conversation_id: int, external_id: str, kind: str, text: str, choice: str | None = None
 ) -> bool:
     """Write a message down; false if it is there already."""
-    seen = select(Message.id).where(Message.conversation_id == conversation_id, Message.external_id == external_id)
-    # The lock keeps ids in the order of commits on PostgreSQL, and makes of two repeats one.
-    session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
-    if session.scalar(seen) is not None:
-        return False
-    session.add(Message(conversation_id=conversation_id, external_id=external_id, kind=kind, text=text, choice=choice))
-    session.flush()
-    return True
+    lock(session, [conversation_id])
+    row = {"conversation_id": conversation_id, "external_id": external_id, "kind": kind, "text": text, "choice": choice}
+    return bool(keep_all(session, [row]))
 
 
-def recent(session: Session, conversation_id: int, since: datetime) -> int:
-    """How many messages of a conversation came after `since`."""
-    query = select(func.count()).select_from(Message).where(Message.conversation_id == conversation_id)
-    return session.scalar(query.where(Message.received_at > since)) or 0
+def lock(session: Session, conversation_ids: Collection[int]) -> None:
+    """Hold conversations: on PostgreSQL that keeps ids in the order of commits, and makes of two repeats one."""
+    session.execute(_lock(), {"ids": sorted(conversation_ids)})
+
+
+@cache
+def _lock() -> Select[int]:
+    held = select(Conversation.id).where(Conversation.id.in_(bindparam("ids", expanding=True)))
+    return held.order_by(Conversation.id).with_for_update()
+
+
+def recent(session: Session, conversation_ids: Collection[int], since: datetime) -> dict[int, int]:
+    """How many messages of each conversation came after `since`, if any."""
+    return dict(session.execute(_recent(), {"ids": sorted(conversation_ids), "since": since}).all())
+
+
+@cache
+def _recent() -> Select[int, int]:
+    counted = select(Message.conversation_id, func.count()).group_by(Message.conversation_id)
+    counted = counted.where(Message.conversation_id.in_(bindparam("ids", expanding=True)))
+    return counted.where(Message.received_at > bindparam("since", type_=Moment))
+
+
+def keep_all(session: Session, messages: Sequence[Mapping[str, Any]]) -> set[tuple[int, str]]:
+    """Write messages down, in order; gives conversation and provider's id of those that were not there already."""
+    new = insert(session, Message).on_conflict_do_nothing().returning(Message.conversation_id, Message.external_id)
+    return {(conversation, external) for conversation, external in session.execute(new, messages)}
 
 
 def claim(session: Session, most: int = 1) -> list[Claim]:

@@ -167,9 +167,9 @@ def park(session: Session, delivery: Delivery, failure: str) -> None:
     session.execute(_unfinished(delivery, "sent").values(state="parked", failure=failure, external_id=None))
 
 
-def unpark(session: Session, conversation_id: int) -> None:
-    """The person has written: what waited for that may go."""
-    parked = update(Delivery).where(Delivery.conversation_id == conversation_id, Delivery.state == "parked")
+def unpark(session: Session, conversation_ids: Collection[int]) -> None:
+    """These people have written: what waited for that may go."""
+    parked = update(Delivery).where(Delivery.conversation_id.in_(sorted(conversation_ids)), Delivery.state == "parked")
     session.execute(parked.values(state="queued", due_at=now()))
 
 

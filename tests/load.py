@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import fastapi
 from sqlalchemy import func, select, text
 
 from channels.contract import Channel, Inbound, Kind, Malformed, Outgoing, Receipt, Request
@@ -103,7 +104,6 @@ def _settings(port: int, twilio: Twilio, url: str | None) -> dict[str, str]:
 
 def bare(port: int) -> None:
     """The floor: an endpoint that checks the signature and does nothing."""
-    import fastapi
     import uvicorn
     from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 

@@ -241,7 +241,7 @@ def test_outside_the_window_a_person_is_asked_once_to_write_and_the_messages_wai
     with post.database.write() as session:  # they write
         contact = session.scalars(select(Contact)).one()
         contact.seen_at = now()
-        outbox.unpark(session, contacts.conversation_of(session, contact.id).id)
+        outbox.unpark(session, [contacts.conversation_of(session, contact.id).id])
     post.send(waiting=True)
     assert post.texts == ["first", "second"]
 

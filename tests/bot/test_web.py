@@ -408,10 +408,10 @@ def test_without_a_database_it_is_not_ready(site: Site, visit: Callable[..., htt
 
 
 def test_what_breaks_is_not_shown(site: Site, visit: Callable[..., httpx.Client], monkeypatch: Any) -> None:
-    def burst(_self: object, *_messages: object) -> int:
+    async def burst(_self: object, *_messages: object) -> int:
         raise RuntimeError("secret of the house")
 
-    monkeypatch.setattr(type(site.parts.intake), "receive", burst)
+    monkeypatch.setattr(type(site.parts.intake), "take", burst)
     answer = say(visit(), "habari")
     assert answer.status_code == 500
     assert answer.json() == {"error": "Something went wrong here. Please try again in a moment."}
