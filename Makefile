@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # MALLOC_ARENA_MAX: glibc otherwise keeps a heap for every thread, some 20 MB that nothing uses.
 
-.PHONY: run test install check bench chaos evaluate lock messages cities clean
+.PHONY: run test install check bench chaos pictures evaluate lock messages cities clean
 
 run: .venv/installed
 	MALLOC_ARENA_MAX=1 $(BIN)/dalil serve
@@ -30,6 +30,9 @@ bench: .venv/developing
 
 chaos: .venv/developing # kills it again and again under load; DALIL_TEST_POSTGRES_URL adds PostgreSQL
 	$(BIN)/python -m tests.chaos
+
+pictures: .venv/developing # needs Chromium; takes those of docs/officers.md anew
+	$(BIN)/python -m tests.pictures
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "Setting up in .venv (a few minutes the first time) …"

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from bot.mail import Mail, MailError, is_address
 from bot.replies import Replies
-from bot.say import Limits, say
+from bot.say import Limits, offer, say
 from bot.settings import Settings
 from channels.text import clean
-from store import tickets
+from locales import translations
+from store import tickets, traces
+from store.catalogue import names
 from store.database import Database
 from store.desk_tables import Link, Note, Officer, Referral, ReferralAddress
 from store.tables import Ticket, now
@@ -30,7 +32,7 @@ SENDING = timedelta(minutes=2)
 """How long one process may take for a mail before another tries."""
 MOST_ATTEMPTS = 8
 LONGEST_WAIT = timedelta(hours=2)
-REFERRAL, ADDRESS = "referral", "address"
+REFERRAL, ADDRESS = traces.REFERRAL, "address"
 """Purposes of links."""
 
 
@@ -61,6 +63,7 @@ def ask(
     session.flush()
     message = Replies(ticket.language).may_pass_on(name, text, referral.id)
     say(session, limits, ticket.conversation_id, ticket.language, message, ticket_id=ticket.id)
+    offer(session, ticket.conversation_id, message)
     tickets.note(session, officer.login, "referral.ask", f"{referral.id} {record_id}")
     return referral.id
 
@@ -95,10 +98,22 @@ def answer(session: Session, link: Link, answer: str, text: str) -> Referral | N
     if ticket is not None:
         ticket.step = "accepted" if answer == "accepted" and ticket.state == "open" else ticket.step
         ticket.changed_at = now()
-        words = f"{referral.record_id}: {answer}" + (f"\n{referral.answer}" if referral.answer else "")
-        session.add(Note(ticket_id=ticket.id, officer_id=None, text=words))
+        session.add(Note(ticket_id=ticket.id, officer_id=None, text=_told(session, referral)))
     tickets.note(session, f"provider {referral.record_id}", f"referral.{answer}", str(referral.id))
     return referral
+
+
+def _told(session: Session, referral: Referral) -> str:
+    """What a provider answered, in words of the officer who asked."""
+    officer = session.get(Officer, referral.officer_id) if referral.officer_id else None
+    _ = translations(officer.language if officer else "en").gettext
+    words = {
+        "accepted": _("{name} can help."),
+        "declined": _("{name} cannot help."),
+        "answered": _("{name} has answered."),
+    }
+    name = names(session).get(referral.record_id, referral.record_id)
+    return "\n".join(filter(None, (words[referral.state].format(name=name), referral.answer)))
 
 
 class Referrals:
@@ -170,8 +185,8 @@ class Referrals:
 
     def _note(self, number: int, state: str, failure: str | None = None, attempts: int = 0) -> None:
         with self._database.write() as session:
-            referral = session.get_one(Referral, number, with_for_update=True)
-            if referral.state != "queued":
+            referral = session.get(Referral, number, with_for_update=True)
+            if referral is None or referral.state != "queued":  # none: the person had it erased meanwhile
                 return
             referral.state, referral.failure = state, failure
             if state == "queued":

@@ -17,7 +17,7 @@ from desk.chat_search import broken, question_of
 from desk.chat_words import Words, level
 from desk.drafting import fill
 from desk.parts import Parts
-from desk.referrals import LONGEST_TEXT, of_ticket
+from desk.referrals import LONGEST_TEXT, of_ticket, takers
 from locales import LANGUAGES, speak
 from retrieval.concepts import Facet, concepts
 from retrieval.places import countries
@@ -101,6 +101,7 @@ def context(session: Session, parts: Parts, visit: Visit, ticket: Ticket, read_b
     words, contact = Words(visit.officer), chat.person(session, ticket)
     lines, older = transcript(session, ticket, words, read_before)
     holder = session.get(Officer, ticket.officer_id) if ticket.officer_id else None
+    passed_on = of_ticket(session, ticket.id)
     return {
         "ticket": ticket,
         "words": words,
@@ -118,7 +119,9 @@ def context(session: Session, parts: Parts, visit: Visit, ticket: Ticket, read_b
         "trust": chat.trust_of(session, contact.id) if contact else None,
         "shown": _shown(parts, visit, ticket, words),
         "matched": [_record(parts, visit, key) for key in ticket.matched],
-        "referrals": of_ticket(session, ticket.id),
+        "referrals": passed_on,
+        "passed": {each.record_id: _record(parts, visit, each.record_id) for each in passed_on},
+        "takers": takers(session),
         "notes": chat.notes(session, ticket.id),
         "steps": STEPS[:-1],
         "level": level(ticket),
@@ -176,10 +179,10 @@ def mask(vault: Vault, contact: Contact) -> str:
 def _box(
     session: Session, parts: Parts, visit: Visit, ticket: Ticket, contact: Contact | None, holder: Officer | None
 ) -> Box:
-    if ticket.state != "open":
-        return Box("closed")
     if contact is None or ticket.conversation_id is None:
         return Box("gone")
+    if ticket.state != "open":
+        return Box("closed")
     if holder is None:
         return Box("free")
     if holder.id != visit.officer.id:

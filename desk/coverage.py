@@ -18,7 +18,7 @@ from locales import LANGUAGES
 from retrieval.concepts import Facet, concepts, focus_areas, wider
 from retrieval.engine import to_record
 from retrieval.filters import barrier
-from retrieval.places import countries, official_languages
+from retrieval.places import countries, language_name, official_languages
 from retrieval.question import Question
 from retrieval.records import Record
 from store import catalogue, demand
@@ -122,7 +122,7 @@ def _languages(place: Place, asked: set[str]) -> tuple[str, ...]:
     """Those of a country's schools and offices and those asked for from there; ours for the whole world."""
     if not place.country:
         return tuple(LANGUAGES)
-    official = official_languages(place.country)
+    official = {code for code in official_languages(place.country) if language_name(code, "en") != code}  # can be read
     return tuple(sorted(official | asked, key=lambda code: (code not in official, code)))
 
 

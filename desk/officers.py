@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from bot.settings import Settings
 from desk import duties
 from desk.access import ROLES, Access, Visit, page, proven
+from desk.named import Names
 from desk.parts import Parts
 from desk.sign_in import login_and_name, password_link
 from locales import LANGUAGES, Language, translations
@@ -58,7 +59,8 @@ def routes(parts: Parts, access: Access) -> APIRouter:
 def _list(parts: Parts, visit: Visit, status: int = 200, **values: object) -> Response:
     with parts.database.read() as session:
         found = officers.listed(session)
-    shown = {"officers": found, "roles": role_names(visit.language), "words": "", "given": {}, "link": None} | values
+    names, roles = Names(visit.language.code), role_names(visit.language)
+    shown = {"officers": found, "names": names, "roles": roles, "words": "", "given": {}, "link": None} | values
     return page(parts, visit, "officers.html", status, **shown)
 
 

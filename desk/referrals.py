@@ -16,11 +16,13 @@ from locales import Language, negotiate, translations
 from store import tickets
 from store.catalogue import names
 from store.desk_tables import Referral, ReferralAddress
+from store.tables import Record as Row
 from store.tables import Ticket, now
 
 LATEST = 200
-LONGEST_TEXT = 1200
-"""Characters that are passed on: they must be readable on the phone of who is asked."""
+LONGEST_TEXT = 600
+"""Characters that are passed on. Whoever is asked sees them on a phone, above two buttons: WhatsApp takes these only
+below 1024 UTF-16 units, and the question and the provider's name are among them."""
 
 
 def routes(parts: Parts, access: Access) -> APIRouter:
@@ -98,6 +100,14 @@ def of_ticket(session: Session, number: int) -> list[Referral]:
     return list(session.scalars(select(Referral).where(Referral.ticket_id == number).order_by(Referral.id.desc())))
 
 
+def takers(session: Session) -> list[tuple[str, str]]:
+    """Id and name of the records whose providers take requests, by name."""
+    query = select(Row.id, Row.body).join(ReferralAddress, ReferralAddress.record_id == Row.id)
+    query = query.where(ReferralAddress.confirmed_at.is_not(None), Row.withdrawn_at.is_(None))
+    found = [(key, str(body.get("name", key))) for key, body in session.execute(query)]
+    return sorted(found, key=lambda pair: pair[1].casefold())
+
+
 def public_routes(parts: Parts) -> APIRouter:
     """What providers open from a mail: `/providers/…`. The link is the proof; nothing else is asked of them."""
     router = APIRouter(prefix="/providers")
@@ -120,7 +130,7 @@ def public_routes(parts: Parts) -> APIRouter:
             except ValueError:
                 raise HTTPException(422) from None
         parts.said.set()
-        return _show(parts, request, "provider_done.html") if referral else _gone(parts, request)
+        return _show(parts, request, "provider_done.html", confirmed=False) if referral else _gone(parts, request)
 
     @router.get("/address/{token}")
     def ask(request: Request, token: str) -> Response:
@@ -136,7 +146,7 @@ def public_routes(parts: Parts) -> APIRouter:
             if link is not None and kept is not None:
                 link.used_at = kept.confirmed_at = now()
                 tickets.note(session, f"provider {kept.record_id}", "referral.confirm", kept.record_id)
-        return _show(parts, request, "provider_done.html") if kept else _gone(parts, request)
+        return _show(parts, request, "provider_done.html", confirmed=True) if kept else _gone(parts, request)
 
     return router
 

@@ -61,12 +61,13 @@
       return field.tagName !== "SELECT" && field.type !== "hidden" && field.value !== field.defaultValue;
     });
   }
-  let opened = null;
+  let opened = null, gone = false;
   function remember() {
     opened = new Map([...document.querySelectorAll("#side details")].map((part) => [part.id, part.open]));
   }
   function reopen() {
     if (opened) for (const [id, open] of opened) { const part = document.getElementById(id); if (part) part.open = open; }
+    opened = null;  // what is opened or closed from now on stays so, whatever else is swapped
   }
   const body = document.body;
   body.addEventListener("htmx:oobBeforeSwap", (event) => {
@@ -75,7 +76,10 @@
       const next = event.detail.fragment.querySelector?.("#reply")?.dataset.state || event.detail.fragment.dataset?.state;
       // Somebody who writes keeps their words, also when the chat is no longer theirs: they are told when they send.
       event.detail.shouldSwap = !busy(part) && (part.dataset.state !== next || !box()?.value);
-    } else event.detail.shouldSwap = !busy(part);
+      // But of a person who had everything deleted nothing stays, neither here nor in the browser.
+      gone = next === "gone";
+      if (gone) { sessionStorage.removeItem(key); event.detail.shouldSwap = true; }
+    } else event.detail.shouldSwap = gone || !busy(part);
     if (part.id === "side") remember();
   });
   body.addEventListener("htmx:oobAfterSwap", () => { reopen(); restore(); });

@@ -29,7 +29,8 @@
   document.body.addEventListener("htmx:sendError", () => tell(frame.dataset.offline));
 
   /* --- where we are --- */
-  const rooms = [...document.querySelectorAll(".rooms a")].filter((link) => `${location.pathname}/`.startsWith(`${link.pathname}/`));
+  const within = (path) => path && `${location.pathname}/`.startsWith(`${path}/`);
+  const rooms = [...document.querySelectorAll(".rooms a")].filter((link) => [link.pathname, ...(link.dataset.also || "").split(" ")].some(within));
   const room = rooms.sort((a, b) => b.pathname.length - a.pathname.length)[0];
   if (room) room.setAttribute("aria-current", "page");
   else if (location.pathname.replace(/\/$/, "") === "/desk") document.querySelector('.rooms a[href="/desk/queue"]')?.setAttribute("aria-current", "page");

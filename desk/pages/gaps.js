@@ -41,7 +41,8 @@
       { backgroundColor: hatched(dark.matches ? "#6fc2bb" : "#0b5d5e", colour("--card")), borderColor: dark.matches ? "#6fc2bb" : "#0b5d5e", borderWidth: 1 },
     ];
     const counts = { stacked: true, beginAtZero: true, reverse: lying && backwards, ticks: { precision: 0, color: ink }, grid: { color: edge } };
-    const names = { stacked: true, reverse: !lying && backwards, position: lying && backwards ? "right" : undefined, ticks: { color: ink, autoSkip: !lying }, grid: { display: false } };
+    const shown = function (value) { return shortened(this.getLabelForValue(value), this.chart.width < 500 ? 17 : 28); };
+    const names = { stacked: true, reverse: !lying && backwards, position: lying && backwards ? "right" : undefined, ticks: { color: ink, autoSkip: !lying, ...(lying ? { callback: shown } : {}) }, grid: { display: false } };
     if (!lying && backwards) counts.position = "right";
     return new Chart(canvas, {
       type: "bar",
@@ -66,12 +67,7 @@
     for (const chart of charts.splice(0)) chart.destroy();
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
-      const chart = draw(canvas);
-      if (canvas.dataset.chart === "bars") {
-        chart.options.scales.y.ticks.callback = function (value) { return shortened(this.getLabelForValue(value), this.chart.width < 500 ? 17 : 28); };
-        chart.update("none");
-      }
-      charts.push(chart);
+      charts.push(draw(canvas));
     }
   }
 

@@ -602,7 +602,7 @@ def test_a_lead_gives_trust_with_a_reason_and_takes_it_back(house: House) -> Non
         assert (trust.active, trust.given_by) == (True, lead.id)
     assert lead.post(f"/chats/{number}/trust", give="0") == 303
     assert "Ministry of Labour" not in lead.get(f"/chats/{number}/live")
-    assert audited(house, "trust.give") == [f"{number} Ministry of Labour"]
+    assert audited(house, "trust.give") == [f"{number}"], "the reason may say who it is"
     assert audited(house, "trust.take") == [str(number)]
 
 
