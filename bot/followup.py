@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from bot.replies import Replies
-from bot.say import Limits, say
+from bot.say import Limits, offer, say
 from retrieval.concepts import concepts
 from store import contacts, routing
-from store.tables import Conversation, Ticket
+from store.tables import Ticket
 
 DAYS = (90, 30)
 """After how many days people are asked; who was not reached for so long is asked the later question only."""
@@ -41,6 +41,5 @@ def _ask(session: Session, ticket: Ticket, days: int, limits: Limits) -> bool:
     phrase = replies.concept(concepts()[about].gloss) if about in concepts() else None
     question = replies.what_came(ticket.id, days, phrase)
     say(session, limits, conversation, language, question, ticket_id=ticket.id)
-    talk = session.get_one(Conversation, conversation)  # so that the words of the buttons may be typed
-    talk.context = {**talk.context, "offered": [[button.title, button.payload] for button in question.buttons]}
+    offer(session, conversation, question)
     return True

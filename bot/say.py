@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from channels.contract import Outgoing
 from channels.text import split
 from store import contacts, outbox
+from store.tables import Conversation
 
 Limits = Mapping[str, int]
 """The longest text of each channel, in UTF-16 units."""
@@ -55,3 +56,9 @@ def put(
     for text, below in [*((part, []) for part in parts), (last, buttons)]:
         of: dict[str, Any] = {"turn_id": turn_id, "ticket_id": ticket_id}
         outbox.queue(session, conversation_id, language, text, below, **of, author=author, locked=locked)
+
+
+def offer(session: Session, conversation_id: int, message: Outgoing) -> None:
+    """Let a person type the words of a message's buttons, which not every channel can show."""
+    talk = session.get_one(Conversation, conversation_id, with_for_update=True)
+    talk.context = {**talk.context, "offered": [[button.title, button.payload] for button in message.buttons]}

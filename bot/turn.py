@@ -68,13 +68,16 @@ class Assistant:
             known = known.after(next_)
             if Act("return") in next_.acts:  # what was written after it is for the assistant again
                 known = replace(known, held=False)
+            if next_.erase:  # what was written after it is of somebody new
+                known = replace(known, held=False, tickets=(), closed=None, country=None, audience=None)
             outcome = outcome.followed_by(next_) if outcome else next_
         if outcome is None:
             raise ValueError("a turn needs a message")
         in_danger = outcome.ticket is not None and outcome.ticket.urgent  # then nothing goes before the safety message
         if not welcomed and not in_danger and (outcome.messages or outcome.ticket):
             self._welcome(outcome)
-        outcome.context["offered"] = [[b.title, b.payload] for message in outcome.messages for b in message.buttons]
+        if outcome.action is not Action.HELD or outcome.messages:  # what an officer had us ask may be answered later
+            outcome.context["offered"] = [[b.title, b.payload] for message in outcome.messages for b in message.buttons]
         outcome.context["seconds"] = round(time.monotonic() - started, 4)
         return outcome
 
@@ -136,7 +139,7 @@ def _obeyed_while_held(command: Control, message: Heard, known: Known) -> bool:
     if message.choice or message.text.strip().startswith("/"):
         return command.name in ACTS | HELD_COMMANDS
     answers = known.context.get("asked") in {"erase", "language"} and command.name in {"yes", "no", "erase", "language"}
-    return answers or command.name in HELD_WORDS
+    return answers or command.name in HELD_WORDS or command.name == "consent"  # typed where no button was shown
 
 
 def _held(known: Known) -> Outcome:

@@ -87,7 +87,8 @@ def content_of(text: str, buttons: Sequence[Button]) -> Content | None:
     """The content for a text with buttons; none if something of it is beyond what WhatsApp or Twilio take."""
     choices = _replies(buttons) or _list(buttons)
     lines = [line.strip() for line in text.split("\n")]
-    wrong = re.search(r"[^\S\n ]| {5}|\{\{", text)  # in a variable Twilio takes no tabs, line ends or wide gaps
+    # In a variable Twilio takes no tabs, line ends or wide gaps; French puts no-break spaces before its colons.
+    wrong = re.search(r"[^\S\n \u00a0\u202f]| {5}|\{\{", text)
     if not choices or wrong or not any(lines) or units(text) > LONGEST_TEXT or len(lines) > MOST_LINES:
         return None
     filled = {line: str(place) for place, line in enumerate(range(len(lines)), 1) if lines[line]}

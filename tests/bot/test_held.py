@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from bot import referrals
 from bot.outcome import Manners
 from bot.turn import Assistant
 from channels.contract import Inbound, Kind
 from retrieval.engine import Engine
 from store.database import Database
-from store.desk_tables import Officer
+from store.desk_tables import Officer, Referral
 from store.tables import Contact, Delivery, Message, Ticket, Turn, now
 from store.vault import Vault
 from tests.bot.test_worker import House
@@ -278,6 +279,18 @@ def test_the_rating_may_be_typed(talk: Talk, said: str, rating: int) -> None:
 
     assert (talk.ticket.rating, talk.ticket.wants_news) == (rating, True)
     assert talk.ticket.state == "closed"
+
+
+@pytest.mark.parametrize(("said", "state"), [("Yes", "queued"), ("no", "refused")])
+def test_consent_may_be_typed_also_after_a_question_to_the_officer(talk: Talk, said: str, state: str) -> None:
+    with talk.database.write() as session:
+        ticket = session.get_one(Ticket, talk.number)
+        referrals.ask(session, {}, ticket, talk.amina, "provider-x", "Provider X", "Welding in Kumasi")
+
+    assert talk.says("who are they?") == []
+    assert talk.says(said) != []
+    with talk.database.read() as session:
+        assert session.scalars(select(Referral.state)).one() == state
 
 
 @pytest.mark.parametrize("answer", ["rate:{}.1", "news:{}.yes", "reopen:{}", "result:{}.30.enrolled"])

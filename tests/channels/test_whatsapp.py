@@ -593,6 +593,14 @@ class TestButtons:
         assert twilio.texts == [text]
         assert twilio.sent[0].buttons
 
+    def test_the_no_break_spaces_of_french_cost_no_buttons(self, channel: WhatsAppChannel, twilio: Twilio) -> None:
+        twilio.person()
+        text = "Voici le texte\u00a0: «\u202fsoudure\u202f»"
+        send(channel, text, *YES_NO)
+
+        assert twilio.texts == [text]
+        assert twilio.sent[0].buttons
+
     def test_a_content_is_made_once_for_all_texts_of_its_shape(self, channel: WhatsAppChannel, twilio: Twilio) -> None:
         twilio.person()
         for text in ("Forget?", "Really forget?", "Quite\nsure?"):
