@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from math import exp
 from typing import Any
 
@@ -49,6 +49,8 @@ _LATIN = tuple("en fr es pt sw ha so yo id tr vi de it nl pl ro rw zu xh tl ms u
 _WEIGHT_OF_VOTES = 4.0
 _WEIGHT_OF_CLD2 = 1.0
 _WEIGHT_OF_DOMAIN = 0.4
+_HINDI, _URDU = "hi", "ur"
+_LEAD_OF_URDU = 2
 _LONG = 5
 """Words from which a text can be expected to have function words."""
 
@@ -90,6 +92,9 @@ def identify(text: str, known: str | None = None) -> Identified:
         return Identified(known or allowed[0], 0.0)
     best, lead = ranked[0]
     second, rest = ranked[1] if len(ranked) > 1 else (None, 0.0)
+    if script == "latin" and best in {_HINDI, _URDU} and _URDU in languages():
+        best = known if known in {_HINDI, _URDU} else _hindi_or_urdu(found)
+        second = _HINDI if best == _URDU else _URDU
     confidence = 1.0 if len(allowed) == 1 else 1 / (1 + exp(-3 * (lead - rest)))
     return Identified(best, confidence, second)
 
@@ -129,14 +134,39 @@ def _own_votes(found: list[str]) -> dict[str, float]:
         codes, weight = _owners().get(word, ()), 1.0
         if not codes and not word.isdigit():
             codes, weight = _knowing(word), _WEIGHT_OF_DOMAIN
+        sides = {_side(code) for code in codes}
         for code in codes:
-            votes[code] += weight / len(codes)
+            votes[code] += weight / len(sides)
     return votes
 
 
-@lru_cache(maxsize=4096)
+def _side(code: str) -> str:
+    """Hindi and Urdu are one language in two scripts: in Latin letters a word of both counts as one of its own."""
+    return _HINDI if code == _URDU else code
+
+
+def _hindi_or_urdu(found: list[str]) -> str:
+    """Which of the two, in Latin letters: by places and languages that are named, and words that only one has.
+
+    Hindi in doubt: both of our lists of words have gaps, and more people chat so in Hindi.
+    """
+    lead = 0
+    for code in (_HINDI, _URDU):
+        named = {
+            match.target for match in (*vocabulary(code).places.find(found), *vocabulary(code).languages.find(found))
+        }
+        lead += 2 * len(named & {"PK", _URDU}) - 2 * len(named & {"IN", "NP", _HINDI})
+    for word in found:
+        owners = _owners().get(word, ())
+        lead += (_URDU in owners and _HINDI not in owners) - (_HINDI in owners and _URDU not in owners)
+    return _URDU if lead >= _LEAD_OF_URDU else _HINDI
+
+
 def _knowing(word: str) -> tuple[str, ...]:
-    """The languages in whose vocabulary a word of the domain stands; none for English words: everybody borrows them."""
+    """The languages in whose vocabulary a word of the domain stands; none for English words: everybody borrows them.
+
+    Not remembered: words that are approved meanwhile count as well.
+    """
     if word in vocabulary("en").concepts.lexicon:
         return ()
     return tuple(code for code in languages() if word in vocabulary(code).concepts.lexicon)
