@@ -85,13 +85,13 @@ class Escalation:
             self._tell(session, ticket, Replies(ticket.language).taken(other.name, number))
 
     def note(self, number: int, officer: Officer, text: str) -> None:
-        """Write a note that only officers see. Raises `NoTicket`, `ValueError`."""
+        """Write a note that only officers see; none on somebody forgotten. Raises `NoTicket`, `ValueError`."""
         text = clean(text)
         if not text:
             raise ValueError("the note is empty")
         with self._database.write() as session:
             ticket = session.get(Ticket, number, with_for_update=True)
-            if ticket is None:
+            if ticket is None or ticket.conversation_id is None:
                 raise NoTicket(number)
             session.add(Note(ticket_id=number, officer_id=officer.id, text=text))
             ticket.changed_at = now()

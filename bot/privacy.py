@@ -1,4 +1,4 @@
-"""What a person can ask about their data: all of it, or that it goes. And what goes by itself."""
+"""How what is kept about people goes: when they ask for it, and by itself when its time is over."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, String, cast, delete, select
 from sqlalchemy.orm import Session
 
-from bot.replies import Replies
-from store import outbox
+from store import demand, traces
 from store.database import Database
+from store.desk_tables import Trust
 from store.tables import Contact, Conversation, Delivery, Message, Ticket, Turn, now
 
 log = structlog.get_logger("privacy")
@@ -23,65 +23,44 @@ AT_A_TIME = 500
 
 _Drop = Callable[[Session, Contact, Conversation], bool]
 
-LONGEST_PART = 3_000
-"""Characters of one message of an export."""
-MOST_PARTS = 8
-
-
-def export(session: Session, contact: Contact, conversation: Conversation, replies: Replies) -> list[str]:
-    """Everything that is kept about a person, as messages; the newest that fit, and how many are left out."""
-    facts = replies.facts(contact.channel, contact.language, contact.country, contact.audience)
-    facts += replies.seen(contact.created_at.date(), contact.seen_at.date())
-    tickets = session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id))
-    facts += [replies.request(t.id, t.opened_at.date(), is_open=t.state == "open") for t in tickets]
-    said = [_line(entry, replies) for entry in outbox.transcript(session, conversation.id)]
-    kept: list[str] = []
-    room = LONGEST_PART * MOST_PARTS
-    while said and room > len(said[-1]):
-        room -= len(said[-1]) + 1
-        kept.insert(0, said.pop())
-    lines = [replies.export_title(), *facts, "", *kept, *([replies.export_cut(len(said))] if said else [])]
-    return _parts(lines)
-
-
-def _line(entry: Message | Delivery, replies: Replies) -> str:
-    if isinstance(entry, Message):
-        return f"{entry.received_at:%Y-%m-%d %H:%M} {replies.said_by('person')}: {entry.text or entry.kind}"
-    return f"{entry.created_at:%Y-%m-%d %H:%M} {replies.said_by(entry.author)}: {entry.text}"
-
-
-def _parts(lines: list[str]) -> list[str]:
-    parts = [""]
-    for line in lines:
-        for piece in [line[i : i + LONGEST_PART] for i in range(0, max(1, len(line)), LONGEST_PART)]:
-            if len(parts[-1]) + len(piece) + 1 > LONGEST_PART:
-                parts.append("")
-            parts[-1] += ("\n" if parts[-1] else "") + piece
-    return parts
-
 
 def forget(session: Session, contact: Contact, conversation: Conversation) -> None:
-    """Erase all that a person said and was told. Tickets stay, anonymous; the address goes with the last word."""
+    """Erase all that a person said and was told, and what officers and providers wrote about them.
+
+    Tickets stay, anonymous, to be counted; the address goes with the last word.
+    """
     session.execute(delete(Delivery).where(Delivery.conversation_id == conversation.id))
     # What has just come in and belongs to no turn yet is answered as the first word of a new conversation.
     read = Message.turn_id.is_not(None)
     session.execute(delete(Message).where(Message.conversation_id == conversation.id, read))
     session.execute(delete(Turn).where(Turn.conversation_id == conversation.id))
-    for ticket in session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id)):
+    theirs = session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id).order_by(Ticket.id)).all()
+    traces.erase(session, [ticket.id for ticket in theirs])
+    for ticket in theirs:
         _make_anonymous(ticket)
+        if len(theirs) > 1:  # so that they go on to be counted as one person, and no number grows by their going
+            ticket.need = {**ticket.need, demand.SAME: theirs[0].id}
         ticket.conversation_id = None
         if ticket.state == "open":
-            ticket.state, ticket.outcome, ticket.closed_at = "closed", "declined", now()
+            ticket.state, ticket.step, ticket.outcome, ticket.closed_at = "closed", "closed", "declined", now()
+    session.execute(delete(Trust).where(Trust.contact_id == contact.id))
     conversation.context = {}
+    _begin_anew(contact)
+    waits = select(Message.id).where(Message.conversation_id == conversation.id)
+    contact.erased_at = None if session.scalars(waits).first() else now()
+
+
+def _begin_anew(contact: Contact) -> None:
+    """Whoever writes again is somebody new."""
     contact.language = contact.country = contact.audience = contact.welcomed_at = contact.stopped_at = None
-    contact.language_chosen = False
-    contact.origin = contact.cautioned_at = None
-    contact.erased_at = now()
+    contact.origin = contact.cautioned_at = contact.invited_at = None
+    contact.language_chosen, contact.created_at = False, now()
 
 
 def _make_anonymous(ticket: Ticket) -> None:
     question = ticket.need.get("question", {})
     ticket.need = {"question": {key: question[key] for key in ("topics", "language") if key in question}}
+    ticket.wordless = True
 
 
 def expire(database: Database, days: int) -> int:
@@ -94,8 +73,11 @@ def expire(database: Database, days: int) -> int:
     gone += _each(database, Contact.erased_at < now() - LAST_WORD, _drop_erased)
     old = sum(iter(partial(_erase_old, database, before), 0))
     old += sum(iter(partial(_erase_needs, database, before), 0))
-    if gone or old:
-        database.checkpoint()
+    old += sum(iter(partial(_erase_traces, database, before), 0))
+    old += sum(iter(partial(_erase_questions, database, before), 0))
+    if old:
+        log.info("words.expired", count=old)
+    database.checkpoint()  # also of what somebody erased while others were reading
     return gone
 
 
@@ -156,5 +138,22 @@ def _erase_needs(database: Database, before: datetime) -> int:
         tickets = session.scalars(old.limit(AT_A_TIME).with_for_update()).all()
         for ticket in tickets:
             _make_anonymous(ticket)
-            ticket.wordless = True
     return len(tickets)
+
+
+def _erase_traces(database: Database, before: datetime) -> int:
+    """Erase some of what officers and providers wrote and is past its time; gives how much, 0 at the end."""
+    with database.write() as session:
+        return traces.expire(session, before, AT_A_TIME)
+
+
+def _erase_questions(database: Database, before: datetime) -> int:
+    """Forget the last question of some who have only talked with officers since; gives how many, 0 at the end."""
+    newer = select(Turn.id).where(Turn.conversation_id == Conversation.id, Turn.finished_at >= before)
+    asked = cast(Conversation.context, String).contains('"question"')
+    old = select(Conversation).where(asked, ~newer.where(Turn.action != "held").exists()).limit(AT_A_TIME)
+    with database.write() as session:
+        talks = session.scalars(old.with_for_update()).all()
+        for talk in talks:
+            talk.context = {"offered": talk.context.get("offered", [])}  # these may be the buttons of a follow-up
+    return len(talks)

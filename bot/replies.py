@@ -1,4 +1,4 @@
-"""What the assistant says, in the language of the person. Every sentence that people read is here or in `cards`."""
+"""What the assistant says, in the language of the person: every sentence of it but those of `cards` and `export`."""
 
 from __future__ import annotations
 
@@ -262,14 +262,17 @@ class Replies:
         text = self._("Some time ago you asked us for help, and we may ask how it went. What came of it?")
         if about:
             text = self._("Some time ago you asked us about “{topic}”, and we may ask how it went. What came of it?")
-        titles = {
+        buttons = (Button(title, f"result:{number}.{days}.{answer}") for answer, title in self.results().items())
+        return Outgoing(text.format(topic=about), tuple(buttons))
+
+    def results(self) -> dict[str, str]:
+        """What can have come of a request, as buttons say it."""
+        return {
             "enrolled": self._("I have enrolled"),
             "finished": self._("I have finished"),
             "using": self._("I am using it"),
             "no": self._("Nothing yet"),
         }
-        buttons = tuple(Button(title, f"result:{number}.{days}.{answer}") for answer, title in titles.items())
-        return Outgoing(text.format(topic=about), buttons)
 
     def invitation(self) -> str:
         """What may be sent by template when a person has been silent for too long; it ends with a full stop."""

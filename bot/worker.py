@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from bot import learned, metrics, routing
 from bot.acts import apply
+from bot.export import export
 from bot.outcome import Heard, Known, Outcome, TicketRequest
-from bot.privacy import export, forget
+from bot.privacy import forget
 from bot.replies import Replies
 from bot.say import Limits, put
 from bot.signals import Signal
@@ -158,6 +159,7 @@ class Worker:
             need=request.need,
             urgent=request.urgent,
         )
+        _person(session, conversation_id)[1].erased_at = None  # who asks for something is here again
         manners, replies = self._assistant.manners, Replies(outcome.language)
         expected = routing.route(session, ticket, now(), outcome.language)
         promise = replies.handed_over(ticket.id, manners.operator, manners.hours, expected)

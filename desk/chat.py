@@ -110,7 +110,7 @@ class Room:
         """Keep a draft; only of who has the chat."""
         with self._parts.database.write() as session:
             ticket = _existing(session.get(Ticket, number))
-            if ticket.officer_id != visit.officer.id:
+            if ticket.officer_id != visit.officer.id or ticket.state != "open":  # else it comes back after an erasure
                 raise HTTPException(409)
             chat.keep_draft(session, number, visit.officer.id, text[:LONGEST_INBOUND])
         return Response(status_code=204)

@@ -189,7 +189,8 @@ class Acts:
             ticket, contact = _whose(session.get(Ticket, done.number), session)
             if giving:
                 chat.give_trust(session, contact.id, officer.id, reason)
-                chat.touched(session, ticket.id, officer.login, "trust.give", f"{ticket.id} {reason}")
+                # The reason may say who it is: it is kept with the trust, and goes with the person.
+                chat.touched(session, ticket.id, officer.login, "trust.give", str(ticket.id))
             elif chat.take_trust(session, contact.id):
                 chat.touched(session, ticket.id, officer.login, "trust.take", str(ticket.id))
         self._parts.said.set()

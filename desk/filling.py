@@ -21,7 +21,7 @@ from retrieval.places import countries, language_name
 from retrieval.question import Question
 from retrieval.records import Record
 from store import tickets
-from store.demand import Filters, Wish, wish_of, wishes
+from store.demand import SAME, Filters, Wish, wish_of, wishes
 from store.desk_tables import Gap, Officer
 from store.tables import Contact, Conversation, Ticket, now
 from store.tables import Record as Row
@@ -217,7 +217,7 @@ def gaps(session: Session, *, closed: bool = False) -> list[Gap]:
 
 def linked(session: Session) -> dict[int, int]:
     """How many people stand behind each gap, as linked."""
-    who = func.coalesce(Ticket.conversation_id, -Ticket.id)
+    who = func.coalesce(Ticket.conversation_id, -Ticket.need[SAME].as_integer(), -Ticket.id)
     query = select(Ticket.gap_id, func.count(who.distinct())).where(Ticket.gap_id.is_not(None))
     return {gap: people for gap, people in session.execute(query.group_by(Ticket.gap_id)) if gap is not None}
 

@@ -22,6 +22,8 @@ NO_WISH = "distress"
 """The reason of tickets that ask for help of another kind: they are no demand for skills."""
 MET = frozenset({"matched", "referred"})
 """Outcomes of wishes that a person met."""
+SAME = "same"
+"""In the need of forgotten people: the number of their first request, so that several count as one person's."""
 UNKNOWN = ""
 """Where a wish does not say: no topic was understood, no country told."""
 
@@ -32,7 +34,7 @@ class Wish:
 
     ticket: int
     person: int
-    """Who asked: their conversation, or a number of its own where nobody is known any more."""
+    """Who asked: their conversation; where nobody is known any more, minus the number of their first request."""
     day: date
     topic: tuple[str, ...]
     country: str
@@ -91,6 +93,7 @@ def wishes(session: Session, filters: Filters | None = None) -> list[Wish]:
         Ticket.language,
         Ticket.reason,
         Ticket.need["question"],  # the words beside it can be long, and nothing here is about them
+        Ticket.need[SAME].as_integer(),
         Ticket.outcome,
         Ticket.state,
         Ticket.gap_id,
@@ -114,6 +117,7 @@ def _wish(
     language: str,
     reason: str,
     question: dict[str, Any] | None,
+    same: int | None,
     outcome: str | None,
     state: str,
     gap: int | None,
@@ -121,7 +125,7 @@ def _wish(
     question = question or {}
     return Wish(
         ticket=number,
-        person=conversation_id or -number,
+        person=conversation_id or -(same or number),
         day=opened_at.date(),
         topic=tuple(question.get("topics") or question.get("elsewhere") or (UNKNOWN,)),
         country=country or UNKNOWN,
@@ -140,7 +144,8 @@ def wish_of(session: Session, number: int) -> Wish | None:
     ticket = session.get(Ticket, number)
     if ticket is None:
         return None
-    facts = (ticket.country, ticket.language, ticket.reason, ticket.need.get("question"), ticket.outcome)
+    need = (ticket.need.get("question"), ticket.need.get(SAME))
+    facts = (ticket.country, ticket.language, ticket.reason, *need, ticket.outcome)
     return _wish(ticket.id, ticket.conversation_id, ticket.opened_at, *facts, ticket.state, ticket.gap_id)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.orm import Session
 
 from store.desk_tables import Proposal
@@ -22,16 +23,26 @@ def propose(session: Session, kind: str, body: dict[str, Any], ticket_id: int | 
     return proposal.id
 
 
-def listed(session: Session, state: str, limit: int = 200) -> Sequence[Proposal]:
-    """The proposals in a state, the oldest first while they are open, else the newest."""
-    order = Proposal.id if state == "open" else Proposal.id.desc()
-    return session.scalars(select(Proposal).where(Proposal.state == state).order_by(order).limit(limit)).all()
+def waiting(session: Session, limit: int = 200) -> Sequence[Proposal]:
+    """The proposals that nobody has decided, the oldest first."""
+    return session.scalars(select(Proposal).where(Proposal.state == "open").order_by(Proposal.id).limit(limit)).all()
+
+
+def decided(session: Session, limit: int = 100) -> Sequence[Proposal]:
+    """The proposals that were decided last, the newest first."""
+    done = select(Proposal).where(Proposal.state != "open").order_by(Proposal.decided_at.desc(), Proposal.id.desc())
+    return session.scalars(done.limit(limit)).all()
+
+
+def of_ticket(session: Session, ticket_id: int) -> Sequence[Proposal]:
+    """What was proposed from a ticket, the oldest first."""
+    return session.scalars(select(Proposal).where(Proposal.ticket_id == ticket_id).order_by(Proposal.id)).all()
 
 
 def decide(
     session: Session, number: int, officer_id: int, *, approve: bool, reason: str | None = None
 ) -> Proposal | None:
-    """Approve or refuse an open proposal; none if it is not open. Who decides must not be who proposed."""
+    """Approve or refuse an open proposal; none if it is not open. Whether `officer_id` may is for the caller."""
     proposal = session.get(Proposal, number, with_for_update=True)
     if proposal is None or proposal.state != "open":
         return None
@@ -40,13 +51,29 @@ def decide(
     return proposal
 
 
-def version(session: Session) -> int:
-    """Changes whenever words were approved: cheap enough to ask in every turn."""
-    query = select(func.count()).where(Proposal.kind == WORDS, Proposal.state == "approved")
-    return session.scalar(query) or 0
+def version(session: Session) -> str:
+    """Another one whenever words were approved: cheap enough to ask in every turn."""
+    newest = select(func.count(), func.max(Proposal.decided_at))
+    count, at = session.execute(newest.where(Proposal.kind == WORDS, Proposal.state == "approved")).one()
+    return f"{count} {at}"
 
 
 def words(session: Session) -> list[tuple[str, str, str]]:
     """Approved words: language, pattern, concept."""
     query = select(Proposal.body).where(Proposal.kind == WORDS, Proposal.state == "approved").order_by(Proposal.id)
     return [(body["language"], body["words"], body["concept"]) for body in session.scalars(query)]
+
+
+def _not_approved() -> Delete:
+    return delete(Proposal).where(Proposal.kind == WORDS, Proposal.state != "approved")
+
+
+def forget_words(session: Session, tickets: Collection[int]) -> None:
+    """Words proposed from tickets may be those of their person: they go, but for what is common knowledge by now."""
+    session.execute(_not_approved().where(Proposal.ticket_id.in_(tickets)))
+
+
+def expire_words(session: Session, before: datetime) -> int:
+    """Words that were proposed so long ago and not approved go; gives how many."""
+    gone = session.scalars(_not_approved().where(Proposal.created_at < before).returning(Proposal.id)).all()
+    return len(gone)

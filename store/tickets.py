@@ -37,7 +37,7 @@ def open_one(
         # Nothing that was written down before is lost, and urgency only grows.
         before = [*ticket.need.get("before", []), _without_history(ticket.need)]
         sent = {"sent": ticket.need["sent"]} if "sent" in ticket.need else {}
-        ticket.need = {**need, **sent, "before": before[-MOST_BEFORE:]}
+        ticket.need, ticket.wordless = {**need, **sent, "before": before[-MOST_BEFORE:]}, False
         ticket.reason = reason if urgent or not ticket.urgent else ticket.reason
         ticket.urgent = ticket.urgent or urgent
         ticket.country = country or ticket.country

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import update
 
 from bot.escalation import Escalation
+from bot.privacy import forget
 from desk.access import COOKIE, digest
 from desk.app import add_to
 from desk.parts import Parts
-from store import tickets
+from store import contacts, tickets
 from store.desk_tables import Officer, SignIn
-from store.tables import Ticket
+from store.tables import Message, Ticket, Turn
 from tests.acceptance.test_page import CHROMIUM, FLAGS, LAPTOP, PHONE, fits
 from tests.servers.page import Site
 
@@ -207,6 +209,31 @@ def test_what_somebody_writes_is_never_replaced_and_outlives_the_page(desk: Desk
     page.wait_for_timeout(900)
     amina.open(f"/desk/chats/{number}")
     expect(page.locator("#text")).to_have_value("half a sen")
+
+
+def test_who_writes_to_somebody_who_is_just_forgotten_sees_it_and_nothing_of_them_stays(desk: Desk, enter: Any) -> None:
+    _, number = ask(enter, desk)
+    amina = enter("Amina").open(f"/desk/chats/{number}")
+    amina.locator("#reply button").click()
+    amina.locator("#text").fill("Dear Zubeida, about your")
+    expect(amina.locator(".bubble.person")).to_have_count(1)
+    with desk.database.write() as session:
+        contact = contacts.of_conversation(session, desk.messages()[0].conversation_id)
+        conversation = contacts.conversation_of(session, contact.id)
+        turn = Turn(conversation_id=conversation.id, action="erase", language="en")
+        session.add(turn)
+        session.flush()
+        session.execute(update(Message).values(turn_id=turn.id))
+        forget(session, contact, conversation)
+    desk.parts.said.set()
+
+    expect(amina.locator("#reply")).to_contain_text("has had everything about them deleted")
+    expect(amina.locator("#text")).to_have_count(0)
+    expect(amina.locator(".bubble")).to_have_count(0)
+    assert "Kumasi" not in amina.locator("#side").inner_text()
+    assert "Zubeida" not in amina.evaluate("JSON.stringify(sessionStorage) + document.body.innerHTML")
+    amina.reload()
+    expect(amina.locator("#reply")).to_contain_text("has had everything about them deleted")
 
 
 def test_a_double_click_sends_once(desk: Desk, enter: Any) -> None:

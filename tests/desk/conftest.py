@@ -18,6 +18,7 @@ from channels.console import ConsoleChannel
 from desk.access import COOKIE, HEADER, digest
 from desk.app import add_to
 from desk.parts import Parts
+from desk.referrals import public_routes
 from retrieval.engine import Engine
 from store import contacts, inbox, tickets
 from store.database import Database
@@ -60,6 +61,7 @@ class House:
         )
         self.app = FastAPI()
         add_to(self.app, self.parts)
+        self.app.include_router(public_routes(self.parts))
         self.app.add_middleware(Shield, https=False)
 
     def browser(self) -> TestClient:
