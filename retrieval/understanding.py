@@ -20,8 +20,10 @@ LONGEST_QUESTION = 500
 _CLAUSE_END = re.compile(r"[;!?،؛؟।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
 _AGE = re.compile(
     r"\b(\d{1,2})\s*(?:-?\s*(?:years?|yrs?|yr|yo|y o|ans|anos|лет|год\w*|سنه|عام\w*|岁|歲|miaka|mwaka|shekar\w*|አመት|"
-    r"বছর\w*|साल\w*|वर्ष\w*|saal|bochor)(?:\b|$))|"
-    r"\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне)\s+(?:wa\s+|ya\s+)?(\d{2})\b"
+    r"বছর\w*|साल\w*|वर्ष\w*|बर्ष\w*|saal|bochor|barsh?a\w*|سال\w*|برس|yas\w*|tahun\w*|thn|tuoi|jir\w*|sano|odun)"
+    r"(?:\b|$))|"
+    r"\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|عمر|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне|umur|usia|umer|umar|उमेर|"
+    r"उम्र|yasim)\s+(?:wa\s+|ya\s+)?(\d{2})\b"
 )
 _AGE_HAN = re.compile(r"(\d{1,2})\s*[岁歲]")
 _TYPO_CONFIDENCE = 0.6
@@ -38,8 +40,10 @@ def understand(text: str, known: str | None = None) -> Question:
     matches = _concepts(found, active)
     covered = {i for match in matches for i in range(match.start, match.end)}
     known_words = _function_words(active)
-    places = _places(found, active, matches, known_words, identified.code)
     named = _languages(found, active, matches)
+    places = _places(found, active, matches, known_words, identified.code)
+    # "Bahasa Indonesia" is a language; nobody has said that they are there.
+    places = [p for p in places if not any(_inside(p, m) and m.length > p.length for m in named)]
     matches = [m for m in matches if m.target != "english-language" or not _just_named(found, m, named)]
     covered |= {i for match in (*places, *named) for i in range(match.start, match.end)}
     typos = _typos(found, active, covered)
@@ -130,7 +134,10 @@ def _places(
 
 def _languages(found: list[str], active: tuple[str, ...], matches: list[Match]) -> list[Match]:
     taken = [m for m in matches if _facet(m) is Facet.TOPIC]
-    named = longest(m for language in active for m in vocabulary(language).languages.find(found))
+    own = active[0]
+    named = [m for code in active for m in vocabulary(code).languages.find(found)]
+    # "Dari" is Indonesian for "from": what names a language elsewhere may be a word of the text's own.
+    named = longest(m for m in named if m.language == own or m.length > 1 or not _exists(found[m.start], (own,)))
     return [m for m in named if not any(_inside(m, t) and t.length > m.length for t in taken)]
 
 
@@ -192,7 +199,7 @@ def _question(
         if before or (after and identified.code in VERB_LAST)
     }
     wanted = [m for m in matches if id(m) not in refused]
-    demanded, unwanted, spoken = language_demands(found, named, matches, breaks, identified.code)
+    demanded, unwanted, spoken = language_demands(found, named, matches, breaks, active)
     age = _age(text)
     return Question(
         text=text,

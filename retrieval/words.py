@@ -31,7 +31,13 @@ _FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
 # French writes small words onto the next one; elsewhere an apostrophe is part of the word (ma'aikata, don't).
 _ELISION = re.compile(r"\b(l|d|j|c|n|s|m|t|y|qu|quelqu|jusqu|lorsqu|puisqu)'(?=\w)")
 
-_NAMED_SYMBOLS = (("c++", " cpp "), ("c#", " csharp "), (".net", " dotnet "))
+_NAMED_SYMBOLS = (
+    ("c++", " cpp "),
+    ("c#", " csharp "),
+    (".net", " dotnet "),
+    ("security+", "securityplus "),
+    ("network+", "networkplus "),
+)
 _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 
 _ARABIC_PROCLITICS = ("وبال", "وال", "بال", "كال", "فال", "لل", "ال", "و", "ف", "ب", "ل", "ك")

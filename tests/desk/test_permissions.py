@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from fastapi.routing import iter_route_contexts
 from httpx import Response
 
+from bot.settings import Settings
 from desk.access import HEADER, ROLES, Access
 from desk.app import routes
+from store.database import Database
+from store.vault import Vault
 from tests.desk.conftest import House, Ticket
 
 ANYBODY = "anybody"
@@ -169,3 +173,17 @@ def test_nothing_is_changed_by_a_form_that_is_not_from_our_own_page(house: House
     changing = [route for route in LOWEST if not route.startswith("GET ")]
     answers = {route: ask(house, route, "administrator", proof=False).status_code for route in changing}
     assert {route: status for route, status in answers.items() if status != 403} == {}
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2147483648", "99999999999999999999", "x"])
+def test_a_number_that_nothing_can_have_breaks_no_page(
+    database: Database, vault: Vault, tmp_path: Path, number: str
+) -> None:
+    house = House(database, vault, Settings(_env_file=None, home=tmp_path), None)  # type: ignore[call-arg]
+    browser, broken = house.seat("Lucía", "administrator").browser, []
+    fields = {"decision": "approve", "record": "x", "text": "x", "answer": "x"}
+    for route in [route for route in LOWEST if "{" in route]:
+        method, path = route.split(" ")
+        answer = browser.request(method, re.sub(r"{[^}]*}", number, path), data=fields if method == "POST" else None)
+        broken += [route] if answer.status_code >= 500 or answer.status_code == 200 and "{number" in route else []
+    assert broken == []
