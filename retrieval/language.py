@@ -50,7 +50,7 @@ _WEIGHT_OF_VOTES = 4.0
 _WEIGHT_OF_CLD2 = 1.0
 _WEIGHT_OF_DOMAIN = 0.4
 _HINDI, _URDU = "hi", "ur"
-_LEAD_OF_URDU = 2
+_LEAD_OF_URDU = 1
 _LONG = 5
 """Words from which a text can be expected to have function words."""
 
@@ -94,7 +94,7 @@ def identify(text: str, known: str | None = None) -> Identified:
     second, rest = ranked[1] if len(ranked) > 1 else (None, 0.0)
     if script == "latin" and best in {_HINDI, _URDU} and _URDU in languages():
         best = known if known in {_HINDI, _URDU} else _hindi_or_urdu(found)
-        second = _HINDI if best == _URDU else _URDU
+        second, rest = _HINDI if best == _URDU else _URDU, lead  # read with both
     confidence = 1.0 if len(allowed) == 1 else 1 / (1 + exp(-3 * (lead - rest)))
     return Identified(best, confidence, second)
 

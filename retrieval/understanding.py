@@ -17,7 +17,7 @@ from retrieval.words import is_han, normalise, words
 LONGEST_QUESTION = 500
 """Characters that are read; whoever writes more has said what they want by then."""
 
-_CLAUSE_END = re.compile(r"[;!?،؛؟।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
+_CLAUSE_END = re.compile(r"[;!?،؛؟۔।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
 _AGE = re.compile(
     r"\b(\d{1,2})\s*(?:-?\s*(?:years?|yrs?|yr|yo|y o|ans|anos|лет|год\w*|سنه|عام\w*|岁|歲|miaka|mwaka|shekar\w*|አመት|"
     r"বছর\w*|साल\w*|वर्ष\w*|बर्ष\w*|saal|bochor|barsh?a\w*|سال\w*|برس|yas\w*|tahun\w*|thn|tuoi|jir\w*|sano|odun)"

@@ -89,7 +89,7 @@ def unchecked(session: Session) -> list[Record]:
 def summary(session: Session) -> dict[str, int]:
     """How many records there are of each kind."""
     query = select(Record.kind, func.count()).where(Record.withdrawn_at.is_(None)).group_by(Record.kind)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def names(session: Session) -> dict[str, str]:
