@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -12,23 +12,14 @@ from channels.text import clean
 from locales import translations
 from retrieval.concepts import Concept, Facet, concepts
 from retrieval.places import language_name
-from retrieval.records import Record
+from retrieval.records import Cost, Modality, Record
 from retrieval.understanding import understand
 from retrieval.vocabulary import languages, vocabulary
 from retrieval.words import is_han, normalise, words
 
 KINDS = ("programme", "resource", "provider")
-COSTS = ("free", "free-audit", "freemium", "sponsored", "scholarships", "paid", "varies")
-FORMATS = (
-    "online-self-paced",
-    "online-instructor-led",
-    "blended",
-    "in-person",
-    "offline",
-    "toolkit",
-    "advisory",
-    "directory",
-)
+COSTS: tuple[str, ...] = get_args(Cost)
+FORMATS: tuple[str, ...] = get_args(Modality)
 UNKNOWN = "unknown"
 LONGEST_WORDS = 80
 _TYPED = {"id": "name", "summaries": "summary", "eligibility": "countries", "regions": "countries"}
