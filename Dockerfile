@@ -4,7 +4,8 @@ RUN python -m venv /venv
 COPY requirements.txt ./
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
 COPY . .
-RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+ && /venv/bin/python -c 'from retrieval.understanding import warm_up; warm_up()'
 
 FROM python:3.12-slim
 RUN useradd --system --create-home --home-dir /data dalil

@@ -167,9 +167,9 @@ def _knowing(word: str) -> tuple[str, ...]:
 
     Not remembered: words that are approved meanwhile count as well.
     """
-    if word in vocabulary("en").concepts.lexicon:
+    if vocabulary("en").concepts.knows(word):
         return ()
-    return tuple(code for code in languages() if word in vocabulary(code).concepts.lexicon)
+    return tuple(code for code in languages() if vocabulary(code).concepts.knows(word))
 
 
 @cache

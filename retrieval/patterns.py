@@ -6,12 +6,11 @@ A word of a pattern may begin or end with `*` (any beginning, any ending); `...`
 from __future__ import annotations
 
 import re
-import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from marisa_trie import Trie
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -45,64 +44,77 @@ class Match:
 
 
 class Patterns:
-    """A set of patterns and what they stand for."""
+    """A set of patterns and what they stand for: those of one `section` of a trie of `keys`."""
 
-    def __init__(self, language: str, entries: Iterable[tuple[str, str]]) -> None:
-        """`entries`: patterns, each with its target."""
+    def __init__(self, language: str, trie: Trie, section: str = "") -> None:
         self.language = language
-        groups: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        for steps, target in _steps(list(entries)):
-            first, _, rest = steps.partition(" ")
-            groups[sys.intern(first)][f"{rest}\t{target}"] = None
-        # First word → a line for each pattern: its other words, what it stands for. A language has 10,000 and more of
-        # them, so they are kept as text; as objects they would take five times the memory.
-        self._groups = {first: "\n".join(lines) for first, lines in groups.items()}
-        self._infixes = tuple(first for first in self._groups if first.startswith("*") and first.endswith("*"))
+        self._trie = trie
+        self._section = section
+        self._infixes = [key[len(section) + 1 :] for key in trie.keys(f"{section}{_INFIX}")]
+
+    @classmethod
+    def of(cls, language: str, entries: Iterable[tuple[str, str]]) -> Patterns:
+        """`entries`: patterns, each with its target."""
+        return cls(language, Trie(keys(entries)))
+
+    def knows(self, word: str) -> bool:
+        """Whether a word stands in a pattern: it exists, so it is no typo."""
+        return f"{self._section}{_EXISTS}{word}" in self._trie
 
     @cached_property
-    def lexicon(self) -> frozenset[str]:
-        """Every word that stands in a pattern: it exists, so it is no typo."""
-        rests = (line.partition("\t")[0] for group in self._groups.values() for line in group.split("\n"))
-        steps = (*self._groups, *(step for rest in rests for step in rest.split()))
-        return frozenset(sys.intern(step.strip("*")) for step in steps if step != _GAP)
-
-    @cached_property
-    def spellings(self) -> tuple[str, ...]:
+    def _spellings(self) -> tuple[str, ...]:
         """Single words that are matched as they are: what a typo may have been meant for."""
-        alone = (first for first, group in self._groups.items() if group.startswith("\t") or "\n\t" in group)
-        words = (sys.intern(first.strip("*")) for first in alone if not first.startswith("*"))
-        return tuple(dict.fromkeys(word for word in words if len(word) >= SHORTEST_TYPO))
+        return tuple(key[len(self._section) + 1 :] for key in self._trie.keys(f"{self._section}{_ALONE}"))
 
     def find(self, text: list[str]) -> Iterator[Match]:
         """Every match in the words of a text, overlapping ones included."""
         for start, word in enumerate(text):
-            for lines in self._beginning(word):
-                for line in lines.split("\n"):
-                    rest, _, target = line.partition("\t")
+            for first in self._beginning(word):
+                group = f"{self._section}{_PATTERN}{first}{_PATTERN}"
+                for key in self._trie.keys(group):
+                    rest, _, target = key[len(group) :].partition("\t")
                     for end in _ends(rest, text, start + 1):
                         yield Match(target, start, end, self.language, loose=_GAP in rest)
 
     def _beginning(self, word: str) -> Iterator[str]:
-        """The groups of patterns that may begin with `word`."""
-        firsts = [
-            first
-            for reading in readings(word)
-            for first in (
-                reading,
-                *(f"{reading[:end]}*" for end in range(2, len(reading) + 1)),
-                *(f"*{reading[start:]}" for start in range(len(reading) - 1)),
-            )
-        ]
-        firsts += [first for first in self._infixes if first[1:-1] in word]
-        return (self._groups[first] for first in firsts if first in self._groups)
+        """The first words of patterns that may be meant by `word`."""
+        skip = len(self._section) + 1
+        for reading in readings(word):
+            yield reading
+            for stem in self._trie.iter_prefixes(f"{self._section}{_STEM}{reading}"):
+                yield f"{stem[skip:]}*"
+            for ending in self._trie.iter_prefixes(f"{self._section}{_ENDING}{reading[::-1]}"):
+                yield f"*{ending[: skip - 1 : -1]}"
+        yield from (f"*{infix}*" for infix in self._infixes if infix in word)
 
     def spelled_like(self, word: str) -> str | None:
         """The known word that `word` is most likely a typo of."""
-        if len(word) < SHORTEST_TYPO or is_han(word) or any(word[:end] in self.lexicon for end in (None, -1, -2)):
+        if len(word) < SHORTEST_TYPO or is_han(word) or any(self.knows(word[:end]) for end in (None, -1, -2)):
             return None  # too short to tell, or a word that exists, perhaps with an ending
         tolerance = 1 if len(word) < 10 else 2
-        best = process.extractOne(word, self.spellings, scorer=OSA.distance, score_cutoff=tolerance)
+        best = process.extractOne(word, self._spellings, scorer=OSA.distance, score_cutoff=tolerance)
         return best[0] if best and best[0][0] == word[0] else None
+
+
+_PATTERN, _STEM, _ENDING, _INFIX, _EXISTS, _ALONE = "|<>~:?"
+"""Kinds of keys: a pattern (`|first|rest<tab>target`), what patterns begin with, words that exist or stand alone."""
+
+
+def keys(entries: Iterable[tuple[str, str]], section: str = "") -> Iterator[str]:
+    """The keys of patterns and their targets in a trie. `section` keeps several sets of patterns apart in one."""
+    for steps, target in _steps(list(entries)):
+        first, _, rest = steps.partition(" ")
+        yield f"{section}{_PATTERN}{first}{_PATTERN}{rest}\t{target}"
+        yield from (f"{section}{_EXISTS}{step.strip('*')}" for step in steps.split() if step != _GAP)
+        word = first.strip("*")
+        if first.startswith("*") and first.endswith("*"):
+            yield f"{section}{_INFIX}{word}"
+        elif first.endswith("*"):
+            yield f"{section}{_STEM}{word}"
+        elif first.startswith("*"):
+            yield f"{section}{_ENDING}{word[::-1]}"
+        if not rest and not first.startswith("*") and len(word) >= SHORTEST_TYPO:
+            yield f"{section}{_ALONE}{word}"
 
 
 def _fits(step: str, word: str) -> bool:
@@ -142,7 +154,7 @@ def _steps(entries: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def longest(matches: Iterable[Match]) -> list[Match]:
     """The matches that no longer match contains; of equal ones the first. In the order of the text."""
     kept: list[Match] = []
-    for match in sorted(matches, key=lambda m: (-m.length, m.start)):
+    for match in sorted(matches, key=lambda m: (-m.length, m.start, m.target)):
         inside = (k for k in kept if k.start <= match.start and match.end <= k.end)
         if all(k.length == match.length and k.target != match.target for k in inside):
             kept.append(match)

@@ -8,6 +8,9 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
+from marisa_trie import Trie
+
+from retrieval.compiled import trie
 
 FOLDER = Path(__file__).parent / "vocabulary"
 CITIES = FOLDER / "cities.tsv"
@@ -101,8 +104,12 @@ def official_languages(country: str) -> frozenset[str]:
     )
 
 
+def country_of_town(name: str) -> str | None:
+    """The country of a town by its normalised name. From GeoNames (CC BY 4.0); see `ingest.cities`."""
+    found = _towns().keys(f"{name}\t")
+    return found[0].partition("\t")[2] if found else None
+
+
 @cache
-def cities() -> dict[str, str]:
-    """Normalised names of towns → country. From GeoNames (CC BY 4.0); see `ingest.cities`."""
-    lines = CITIES.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("\t") for line in lines)
+def _towns() -> Trie:
+    return trie(CITIES, lambda: CITIES.read_text(encoding="utf-8").splitlines())

@@ -24,7 +24,7 @@ class Shelf:
         self.bm25 = Bm25({key: _text(record) for key, record in self.records.items()})
         self.by_topic: dict[str, set[str]] = defaultdict(set)
         self.by_audience: dict[str, set[str]] = defaultdict(set)
-        self._names = Patterns("", _names(self.records.values()))
+        self._names = Patterns.of("", _names(self.records.values()))
         for record in self.records.values():
             for topic in record.topics:
                 for concept in wider(topic):

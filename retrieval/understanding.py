@@ -74,7 +74,7 @@ def _function_words(active: tuple[str, ...]) -> frozenset[str]:
 
 def _exists(word: str, active: tuple[str, ...]) -> bool:
     """Whether one of the vocabularies knows a word, whatever it means."""
-    return any(word in (entry := vocabulary(code)).function_words or word in entry.concepts.lexicon for code in active)
+    return any(word in (entry := vocabulary(code)).function_words or entry.concepts.knows(word) for code in active)
 
 
 def _active(identified: Identified, known: str | None) -> tuple[str, ...]:

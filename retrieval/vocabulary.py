@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from retrieval.compiled import trie
 from retrieval.concepts import Facet, concepts
-from retrieval.patterns import Match, Patterns
-from retrieval.places import FOLDER, cities, countries, spoken_in
+from retrieval.patterns import Match, Patterns, keys
+from retrieval.places import FOLDER, countries, country_of_town, spoken_in
 from retrieval.words import is_han, normalise, readings, words
 from retrieval.yaml import read
 
@@ -69,24 +70,37 @@ def vocabulary(language: str) -> Words:
 @cache
 def _overlaid(language: str, pairs: tuple[tuple[str, str], ...]) -> Words:
     entry = read(FOLDER / f"{language}.yaml")
-    return replace(_of_file(language), concepts=Patterns(language, [*_concepts(entry), *pairs]))
+    return replace(_of_file(language), concepts=Patterns.of(language, [*_concepts(entry), *pairs]))
+
+
+_CONCEPT, _LANGUAGE, _PLACE, _FUNCTION_WORD, _IN_LANGUAGE = "clpfi"
+"""The sections of a language's trie."""
 
 
 @cache
 def _of_file(language: str) -> Words:
-    from babel import Locale
-
-    entry = read(FOLDER / f"{language}.yaml")
-    function_words = frozenset(w for p in entry["concepts"].get("function-words", ()) for w in words(p))
-    frames = (_frame(pattern) for pattern in entry["concepts"].get("in-language", ()))
-    locale = Locale.parse(language)
+    path = FOLDER / f"{language}.yaml"
+    compiled = trie(path, lambda: _keys(read(path)))
+    frames = [_frame(key[1:]) for key in compiled.keys(_IN_LANGUAGE)]
     return Words(
-        concepts=Patterns(language, _concepts(entry)),
-        languages=Patterns(language, _named(entry, "languages", locale.languages, function_words)),
-        places=Patterns(language, _named(entry, "places", locale.territories, function_words)),
-        function_words=function_words,
+        concepts=Patterns(language, compiled, _CONCEPT),
+        languages=Patterns(language, compiled, _LANGUAGE),
+        places=Patterns(language, compiled, _PLACE),
+        function_words=frozenset(key[1:] for key in compiled.keys(_FUNCTION_WORD)),
         in_language=tuple(frame for frame in frames if frame.before or frame.after or frame.written_on),
     )
+
+
+def _keys(entry: dict[str, Any]) -> Iterator[str]:
+    from babel import Locale
+
+    locale = Locale.parse(entry["language"])
+    function_words = frozenset(w for p in entry["concepts"].get("function-words", ()) for w in words(p))
+    yield from keys(_concepts(entry), _CONCEPT)
+    yield from keys(_named(entry, "languages", locale.languages, function_words), _LANGUAGE)
+    yield from keys(_named(entry, "places", locale.territories, function_words), _PLACE)
+    yield from (f"{_FUNCTION_WORD}{word}" for word in function_words)
+    yield from (f"{_IN_LANGUAGE}{pattern}" for pattern in entry["concepts"].get("in-language", ()))
 
 
 def _concepts(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -115,10 +129,10 @@ def towns(found: list[str], taken: frozenset[str], language: str) -> Iterator[Ma
 
     A single word is a town only where the text's language is spoken: far away there is a town for every word.
     """
-    names, near = cities(), spoken_in(language)
+    near = spoken_in(language)
     for start, word in enumerate(found):
         for end in range(start + 1, min(start + _LONGEST_TOWN, len(found)) + 1):
             for first in readings(word):
-                country = names.get(" ".join((first, *found[start + 1 : end])))
+                country = country_of_town(" ".join((first, *found[start + 1 : end])))
                 if country and (end > start + 1 or (first not in taken and country in near)):
                     yield Match(country, start, end, "")

@@ -44,7 +44,7 @@ def test_a_text_finds_itself_as_a_pattern(text: str) -> None:
     plain = re.sub(r"\*|\.\.\.|\n", " ", normalize("NFKC", text))  # these mean something in a pattern
     found = words(plain)
 
-    matches = list(Patterns("xx", [(plain, "it")]).find(found))
+    matches = list(Patterns.of("xx", [(plain, "it")]).find(found))
 
     assert not found or any(match.start == 0 and match.end == len(found) for match in matches)
 

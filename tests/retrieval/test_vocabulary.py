@@ -27,24 +27,24 @@ def found(patterns: Patterns, text: str) -> list[str]:
     ],
 )
 def test_a_pattern_is_found_in_the_words_of_a_text(pattern: str, text: str, is_found: bool) -> None:
-    patterns = Patterns("xx", [(pattern, "it")])
+    patterns = Patterns.of("xx", [(pattern, "it")])
 
     assert (found(patterns, text) == ["it"]) is is_found
 
 
 def test_a_longer_pattern_wins_over_one_inside_it() -> None:
-    patterns = Patterns("en", [("learning", "learn"), ("machine learning", "machine-learning")])
+    patterns = Patterns.of("en", [("learning", "learn"), ("machine learning", "machine-learning")])
 
     assert found(patterns, "machine learning") == ["machine-learning"]
 
 
 def test_a_typo_is_taken_for_the_word_it_was_meant_for() -> None:
-    patterns = Patterns("en", [("programming", "programming")])
+    patterns = Patterns.of("en", [("programming", "programming")])
 
     assert patterns.spelled_like("programing") == "programming"
 
 
 def test_a_word_that_exists_is_no_typo() -> None:
-    patterns = Patterns("en", [("export", "export-trade"), ("an expert to help", "bespoke-advice")])
+    patterns = Patterns.of("en", [("export", "export-trade"), ("an expert to help", "bespoke-advice")])
 
     assert patterns.spelled_like("expert") is None
