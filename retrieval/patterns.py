@@ -73,13 +73,13 @@ class Patterns:
                 group = f"{self._section}{_PATTERN}{first}{_PATTERN}"
                 for key in self._trie.keys(group):
                     rest, _, target = key[len(group) :].partition("\t")
-                    for end in _ends(rest, text, start + 1):
+                    for end in _ends(rest, text, start + 1, self.language):
                         yield Match(target, start, end, self.language, loose=_GAP in rest)
 
     def _beginning(self, word: str) -> Iterator[str]:
         """The first words of patterns that may be meant by `word`."""
         skip = len(self._section) + 1
-        for reading in readings(word):
+        for reading in readings(word, self.language):
             yield reading
             for stem in self._trie.iter_prefixes(f"{self._section}{_STEM}{reading}"):
                 yield f"{stem[skip:]}*"
@@ -117,19 +117,19 @@ def keys(entries: Iterable[tuple[str, str]], section: str = "") -> Iterator[str]
             yield f"{section}{_ALONE}{word}"
 
 
-def _fits(step: str, word: str) -> bool:
+def _fits(step: str, word: str, language: str) -> bool:
     """Whether `word` is meant by one word of a pattern."""
     before, after = step.startswith("*"), step.endswith("*")
     if before and after:
         return step[1:-1] in word
     if after:
-        return any(reading.startswith(step[:-1]) for reading in readings(word))
+        return any(reading.startswith(step[:-1]) for reading in readings(word, language))
     if before:
-        return any(reading.endswith(step[1:]) for reading in readings(word))
-    return step in readings(word)
+        return any(reading.endswith(step[1:]) for reading in readings(word, language))
+    return step in readings(word, language)
 
 
-def _ends(steps: str, text: list[str], at: int) -> Iterator[int]:
+def _ends(steps: str, text: list[str], at: int, language: str) -> Iterator[int]:
     """Where a match of `steps` that begins at word `at` may end."""
     if not steps:
         yield at
@@ -137,9 +137,9 @@ def _ends(steps: str, text: list[str], at: int) -> Iterator[int]:
     step, _, rest = steps.partition(" ")
     if step == _GAP:
         for after in range(at, min(at + _LONGEST_GAP, len(text) - 1) + 1):
-            yield from _ends(rest, text, after)
-    elif at < len(text) and _fits(step, text[at]):
-        yield from _ends(rest, text, at + 1)
+            yield from _ends(rest, text, after, language)
+    elif at < len(text) and _fits(step, text[at], language):
+        yield from _ends(rest, text, at + 1, language)
 
 
 def _steps(entries: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:

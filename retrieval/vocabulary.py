@@ -132,7 +132,7 @@ def towns(found: list[str], taken: frozenset[str], language: str) -> Iterator[Ma
     near = spoken_in(language)
     for start, word in enumerate(found):
         for end in range(start + 1, min(start + _LONGEST_TOWN, len(found)) + 1):
-            for first in readings(word):
+            for first in readings(word, language):
                 country = country_of_town(" ".join((first, *found[start + 1 : end])))
                 if country and (end > start + 1 or (first not in taken and country in near)):
                     yield Match(country, start, end, "")

@@ -74,10 +74,13 @@ def whole(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def readings(word: str) -> tuple[str, ...]:
-    """`word`, then what is left of it without a proclitic that Arabic or Amharic writes onto it."""
+def readings(word: str, language: str = "") -> tuple[str, ...]:
+    """`word`, then what is left of it without a proclitic that Arabic or Amharic writes onto it.
+
+    `language`: that of the words to compare it with, if it is known: Persian and Urdu write nothing onto words.
+    """
     first = word[:1]
-    if "\u0620" <= first <= "\u06ff":
+    if "\u0620" <= first <= "\u06ff" and language in {"ar", ""}:
         prefixes: tuple[str, ...] = _ARABIC_PROCLITICS
     elif "\u1200" <= first <= "\u137f":
         prefixes = _AMHARIC_PREFIXES

@@ -27,7 +27,7 @@ def found(patterns: Patterns, text: str) -> list[str]:
     ],
 )
 def test_a_pattern_is_found_in_the_words_of_a_text(pattern: str, text: str, is_found: bool) -> None:
-    patterns = Patterns.of("xx", [(pattern, "it")])
+    patterns = Patterns.of("ar", [(pattern, "it")])
 
     assert (found(patterns, text) == ["it"]) is is_found
 
@@ -48,3 +48,8 @@ def test_a_word_that_exists_is_no_typo() -> None:
     patterns = Patterns.of("en", [("export", "export-trade"), ("an expert to help", "bespoke-advice")])
 
     assert patterns.spelled_like("expert") is None
+
+
+def test_only_arabic_writes_small_words_onto_others() -> None:
+    # Persian "ورم" is a swelling, not "and a ram".
+    assert found(Patterns.of("fa", [("رم", "it")]), "ورم") == []
