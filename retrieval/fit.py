@@ -104,12 +104,19 @@ def after_search(question: Question, found: Found) -> Decision:
     if (question.free or question.taught_in) and not any(proven(r.record, question) for r in found.results):
         return nothing
     best = found.results[0]
-    if max(result.features["topic"] for result in found.results) >= ENOUGH_TOPIC or best.features["named"]:
+    if _enough(question, found) or best.features["named"]:
         return Decision(Action.ANSWER, Cause.FITS)
     if found.meaning >= ENOUGH_MEANING:
         return Decision(Action.ANSWER, Cause.FITS)
     if not question.topics and question.audiences and len(question.unknown) <= 2:
         return Decision(Action.CLARIFY, Cause.VAGUE)
-    if not question.topics and len(question.unknown) <= 1 and question.length <= SMALL * 2:
+    strange = 2 if _LEARNING & set(question.intents) else 1
+    if not question.topics and len(question.unknown) <= strange and question.length <= SMALL * 2:
         return Decision(Action.CLARIFY, Cause.VAGUE)
     return nothing
+
+
+def _enough(question: Question, found: Found) -> bool:
+    """Whether a result has enough of what was asked for, or all of one thing that was named for sure."""
+    named = [topic for topic, sure in question.topics.items() if sure >= 1]
+    return any(r.features["topic"] >= ENOUGH_TOPIC or set(named) & set(r.record.topics) for r in found.results)

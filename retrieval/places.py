@@ -94,6 +94,18 @@ def spoken_in(language: str) -> frozenset[str]:
 
 
 @cache
+def home_of(language: str) -> frozenset[str]:
+    """Countries where at least a tenth of the people speak a language, or where it is official for all (CLDR)."""
+    territories = get_global("territory_languages")
+    return frozenset(
+        country
+        for country, spoken in territories.items()
+        if (entry := spoken.get(language))
+        and (entry["population_percent"] >= 10 or entry["official_status"] == "official")
+    )
+
+
+@cache
 def official_languages(country: str) -> frozenset[str]:
     """The languages of a country's schools and offices: official ones, and those of at least a fifth of its people."""
     spoken = get_global("territory_languages").get(country, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from retrieval.embeddings import KNOWS, SentenceEmbeddings
 from retrieval.filters import OFFICIALS, WOMEN, YOUNG, barrier, local, proven
 from retrieval.index import OpenIndex
 from retrieval.lexical import stems
-from retrieval.places import covers, official_languages
+from retrieval.places import covers, home_of, official_languages
 from retrieval.question import Question
 from retrieval.records import Record, Status
 from retrieval.shelf import Shelf
@@ -28,7 +29,7 @@ WEIGHTS = {
     "audience": 0.25,
     "own_country": 0.35,
     "region": 0.12,
-    "elsewhere": -0.35,
+    "elsewhere": -0.5,
     "abroad": -0.6,
     "language": 0.2,
     "other_language": -0.1,
@@ -95,7 +96,7 @@ class Search:
         """The best `count` records for a question, without those in `skip`."""
         meanings = self._meanings(question)
         lexical = self._lexical(question)
-        named = set(self.shelf.named(question.text))
+        named = set(self.shelf.named(question.text, question.language))
         candidates = set(meanings) | set(lexical) | named
         for topic in question.topics:
             for concept in wider(topic):
@@ -178,14 +179,22 @@ def _closeness(topic: str, record: Record) -> float:
 
 
 def _place(record: Record, question: Question) -> dict[str, float]:
-    if not question.countries:
-        return {"elsewhere": float(local(record))}
     if not local(record):
         return {}
+    if not question.countries:
+        reach = _reach(record.regions, question.language)
+        return {"elsewhere": 1.0 - reach, "abroad": float(not reach)}
     if not any(covers(record.regions, country) for country in question.countries):
         return {"abroad": 1.0}
     own = set(record.regions) & set(question.countries)
     return {"own_country": 1.0} if own else {"region": 1.0}
+
+
+@lru_cache(maxsize=4096)
+def _reach(regions: tuple[str, ...], language: str) -> float:
+    """The share of a language's countries that lie in `regions`: how likely somebody who writes it is there."""
+    home = home_of(language)
+    return sum(covers(regions, country) for country in home) / len(home) if home else 0.0
 
 
 def _people(record: Record, question: Question) -> dict[str, float]:

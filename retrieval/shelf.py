@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from math import log
 
 from retrieval.concepts import concepts, wider
 from retrieval.lexical import Bm25
 from retrieval.patterns import Patterns, longest
 from retrieval.records import Record
-from retrieval.words import words
+from retrieval.vocabulary import languages, vocabulary
+from retrieval.words import normalise, words
 
 _LONGEST_COMMON_NAME = 3
 """A name of fewer letters than this is never recognised in a question."""
@@ -38,10 +40,22 @@ class Shelf:
         having = len(self.by_topic.get(concept, ()))
         return log(1 + len(self.records) / (1 + having)) / log(1 + len(self.records))
 
-    def named(self, text: str) -> tuple[str, ...]:
-        """Records whose name stands in `text`, as long as it is not just a word of the domain."""
-        found = longest(self._names.find(words(text)))
-        return tuple(dict.fromkeys(match.target for match in found))
+    def named(self, text: str, language: str = "en") -> tuple[str, ...]:
+        """Records whose name stands in `text`, as long as it is not just a small word of its language ("ina")."""
+        found = words(text)
+        capitals = set() if text.isupper() else {normalise(word) for word in text.split() if word.isupper()}
+        matches = longest(self._names.find(found))
+        small = _small_words(language)
+        return tuple(
+            dict.fromkeys(
+                m.target for m in matches if m.length > 1 or found[m.start] not in small or found[m.start] in capitals
+            )
+        )
+
+
+@cache
+def _small_words(language: str) -> frozenset[str]:
+    return frozenset().union(*(vocabulary(code).function_words for code in {"en", language} & set(languages())))
 
 
 def _names(records: Iterable[Record]) -> Iterator[tuple[str, str]]:

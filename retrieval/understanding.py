@@ -9,7 +9,7 @@ from functools import lru_cache
 from retrieval.concepts import Facet, concepts
 from retrieval.demands import VERB_LAST, language_demands, negations, written_on
 from retrieval.language import Identified, identify
-from retrieval.patterns import Match, longest
+from retrieval.patterns import SHORTEST_TYPO, Match, longest
 from retrieval.question import Question
 from retrieval.vocabulary import languages, towns, vocabulary
 from retrieval.words import is_han, normalise, words
@@ -28,6 +28,8 @@ _AGE = re.compile(
 _AGE_HAN = re.compile(r"(\d{1,2})\s*[岁歲]")
 _TYPO_CONFIDENCE = 0.6
 # Whatever stands inside one of these still counts: they frame a wish, they do not name its topic.
+_LEARNING = frozenset({"learn", "course"})
+"""Wishes that count inside the name of a topic too: "a spoken English course"."""
 _FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
 
 
@@ -47,7 +49,7 @@ def understand(text: str, known: str | None = None) -> Question:
     matches = [m for m in matches if m.target != "english-language" or not _just_named(found, m, named)]
     covered |= {i for match in (*places, *named) for i in range(match.start, match.end)}
     typos = _typos(found, active, covered)
-    matches = sorted((*matches, *typos), key=lambda m: m.start)
+    matches = sorted((*matches, *typos, *_borrowed(found, active, matches)), key=lambda m: m.start)
     covered |= {i for match in typos for i in range(match.start, match.end)}
     return _question(text, identified, found, matches, places, named, covered, breaks, active)
 
@@ -101,7 +103,7 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
     return kept + [
         m
         for m in (*longest(framing), *nots)
-        if not any(k.start <= m.start and m.end <= k.end and k.length > m.length for k in kept)
+        if m.target in _LEARNING or not any(_inside(m, k) and k.length > m.length for k in kept)
     ]
 
 
@@ -180,6 +182,18 @@ def _typos(found: list[str], active: tuple[str, ...], covered: set[int]) -> list
     return typos
 
 
+def _borrowed(found: list[str], active: tuple[str, ...], matches: list[Match]) -> list[Match]:
+    """Topics in words of other languages, where none was found: "kuyua développement web"."""
+    if any(_facet(m) is Facet.TOPIC for m in matches):
+        return []
+    strange = {i for i, word in enumerate(found) if len(word) >= SHORTEST_TYPO and not _exists(word, active)}
+    if not strange:
+        return []
+    others = (vocabulary(code).concepts.find(found) for code in languages() if code not in active)
+    topics = (m for found_there in others for m in found_there if _facet(m) is Facet.TOPIC)
+    return longest(m for m in topics if strange & set(range(m.start, m.end)) and not m.loose)
+
+
 def _question(
     text: str,
     identified: Identified,
@@ -254,6 +268,8 @@ def _topics(matches: list[Match]) -> dict[str, float]:
         topics.setdefault("offline-learning", 0.5)
     if not topics and "beginners" in _of(matches, Facet.LEVEL):
         topics["computer-basics"] = 0.5  # a beginner who names no subject means the machine itself
+    if not topics and {"parents", "children"} <= set(_of(matches, Facet.AUDIENCE)):
+        topics["child-online-protection"] = 0.5  # what a parent asks about a child and a telephone
     if _GENERAL in topics and len(topics) > 1:  # whoever names a topic says "digital" beside it
         topics[_GENERAL] = 0.3
     return topics

@@ -48,6 +48,20 @@ def test_what_is_no_question_for_the_catalogue_goes_where_it_belongs(engine: Eng
     assert asked(engine, text)[0] is action
 
 
+def test_an_offer_of_another_land_does_not_come_first_when_no_country_was_said(engine: Engine) -> None:
+    # Whoever writes Vietnamese is hardly in the Pacific.
+    _, results = asked(engine, "con trai tôi 11 tuổi chơi game với người lạ, cách giữ an toàn trên mạng cho trẻ em")
+
+    assert results
+    assert "cyber-safety-pasifika" not in results
+
+
+def test_a_small_word_is_not_taken_for_the_name_of_a_school(engine: Engine) -> None:
+    # INA is a school in Portugal, and in Hausa "I am".
+    assert not engine._search or engine._search.shelf.named("ina so in koyi kwamfuta", "ha") == ()
+    assert engine._search and engine._search.shelf.named("is INA any good", "en")
+
+
 def test_every_result_says_why_it_fits(engine: Engine) -> None:
     verdict = engine.judge(understand("free python course in Spanish"))
 

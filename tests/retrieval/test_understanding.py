@@ -42,3 +42,12 @@ def test_a_town_far_from_where_a_language_is_spoken_is_taken_for_a_word() -> Non
 def test_a_question_of_any_length_and_kind_is_read_without_failing() -> None:
     for text in ("", "   ", "😀😀", "a" * 20_000, "\u202e\u200f", "?" * 300, "１２３", "مرحبا hello 你好"):
         understand(text)
+
+
+def test_a_topic_may_be_named_in_a_third_language() -> None:
+    # Swahili of Lubumbashi, with French inside.
+    assert "web-development" in understand("nataka kuyua développement web hapa").topics
+
+
+def test_a_parent_with_a_worry_about_a_child_is_read_as_one_about_its_safety() -> None:
+    assert "child-online-protection" in understand("as a parent I fear for my child of ten, always with strangers").topics
