@@ -20,6 +20,7 @@ from store.database import Database
 from store.desk_tables import Note, Officer
 from store.tables import Conversation, Ticket, now
 
+LEADS = frozenset({"lead", "administrator"})
 STEPS = ("new", "clarifying", "matched", "referred", "accepted", "delivered", "closed")
 
 
@@ -74,8 +75,12 @@ class Escalation:
             ticket.move_at = now()
 
     def transfer(self, number: int, officer: Officer, to: int, text: str) -> None:
-        """Hand a ticket to another officer, with a note for them. Raises `NoTicket`, `Taken`, `ValueError`."""
-        with self._held(number, officer, "ticket.transfer", str(to)) as (session, ticket):
+        """Hand a ticket to another officer, with a note for them. Raises `NoTicket`, `Taken`, `ValueError`.
+
+        A lead may hand over anybody's: of who is away or has too many.
+        """
+        holder = None if officer.role in LEADS else officer
+        with self._held(number, holder, "ticket.transfer", str(to), officer.login) as (session, ticket):
             other = session.get(Officer, to)
             if other is None or not other.active:
                 raise ValueError("there is no such officer")

@@ -25,7 +25,7 @@ from ingest.load import keep
 from locales import translations
 from retrieval.records import Record
 from retrieval.vocabulary import languages
-from store import proposals, tickets
+from store import catalogue, proposals, tickets
 from store.desk_tables import Officer, Proposal
 from store.tables import Record as Row
 from store.tables import Ticket
@@ -52,10 +52,8 @@ def routes(parts: Parts, access: Access) -> APIRouter:
     async def decide(request: Request, number: Number, visit: Visit = Depends(access.lead)) -> Response:  # noqa: B008
         await proven(request, visit)
         given = _typed(await request.form())
-        if given.get("decision") not in {"approve", "refuse"}:
-            raise HTTPException(422)
         reason = given.get("reason", "")[:LONGEST_REASON] or None
-        await run_in_threadpool(_decide, parts, visit, number, given["decision"] == "approve", reason)
+        await run_in_threadpool(_decide, parts, visit, number, given.get("decision", ""), reason)
         return RedirectResponse("/desk/proposals", 303)
 
     return router
@@ -136,7 +134,7 @@ def _propose_record(parts: Parts, visit: Visit, number: int, form: FormData) -> 
     except Senseless as error:
         return _form(parts, visit, number, error.problems, given, about)
     with parts.database.write() as session:
-        if is_new := session.get(Row, record.id) is None:
+        if is_new := not catalogue.offers(session, record.id):
             _propose(session, visit, number, proposals.RECORD, record.model_dump(mode="json"), record.id)
     if not is_new:
         return _form(parts, visit, number, [_is_there(visit)], given, about)
@@ -162,19 +160,28 @@ def _propose(session: Session, visit: Visit, number: int, kind: str, body: dict[
     tickets.note(session, visit.officer.login, f"proposal.{kind}", f"{made} {about}")
 
 
-def _decide(parts: Parts, visit: Visit, number: int, approve: bool, reason: str | None) -> None:
+def _decide(parts: Parts, visit: Visit, number: int, decision: str, reason: str | None) -> None:
     _ = translations(visit.language.code).gettext
+    if decision not in {"approve", "refuse", "withdraw"}:
+        raise HTTPException(422)
     try:
         with parts.database.write() as session:
-            proposal = proposals.decide(session, number, visit.officer.id, approve=approve, reason=reason)
+            proposal = _decided(session, number, visit.officer.id, decision, reason)
             if proposal is None:
                 raise HTTPException(409, _("This proposal is decided already, or was never there."))
-            if approve and proposal.kind == proposals.RECORD:
+            if proposal.kind == proposals.RECORD and decision == "approve":
                 _keep(session, visit, proposal)
-            decision = "approve" if approve else "refuse"
+            elif proposal.kind == proposals.RECORD and decision == "withdraw":
+                catalogue.withdraw(session, str(proposal.body["id"]))
             tickets.note(session, visit.officer.login, f"proposal.{decision}", f"{number} {proposal.kind}")
     except IntegrityError:  # two of one name are approved at the same moment
         raise HTTPException(409, _is_there(visit)) from None
+
+
+def _decided(session: Session, number: int, lead: int, decision: str, reason: str | None) -> Proposal | None:
+    if decision == "withdraw":
+        return proposals.withdraw(session, number, lead, reason)
+    return proposals.decide(session, number, lead, approve=decision == "approve", reason=reason)
 
 
 def _keep(session: Session, visit: Visit, proposal: Proposal) -> None:
@@ -182,7 +189,7 @@ def _keep(session: Session, visit: Visit, proposal: Proposal) -> None:
     today = datetime.now(UTC).date()
     dates = {"checked": today.isoformat(), "review_by": (today + GOOD_FOR).isoformat()}
     record = Record.model_validate({**proposal.body, **dates})
-    if session.get(Row, record.id) is not None:
+    if catalogue.offers(session, record.id):
         raise HTTPException(409, _is_there(visit))
     keep(session, record)
     session.get_one(Row, record.id).checked_by = visit.officer.login

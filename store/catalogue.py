@@ -65,6 +65,19 @@ def offered(session: Session) -> list[Record]:
     return list(session.scalars(select(Record).where(Record.withdrawn_at.is_(None)).order_by(Record.id)))
 
 
+def offers(session: Session, record_id: str) -> bool:
+    """Whether there is a record of this id that is not withdrawn."""
+    record = session.get(Record, record_id)
+    return record is not None and record.withdrawn_at is None
+
+
+def withdraw(session: Session, record_id: str) -> None:
+    """Offer a record no more. It stays, with what it once said."""
+    record = session.get(Record, record_id)
+    if record is not None and record.withdrawn_at is None:
+        record.withdrawn_at = now()
+
+
 def fingerprint(session: Session) -> str:
     """A digest of all that is offered: another one means that something changed."""
     query = select(Record.id, Record.digest, Record.checked_on).where(Record.withdrawn_at.is_(None))

@@ -184,7 +184,7 @@ class Proposal(Table):
     proposed_by: Mapped[int | None] = mapped_column(ForeignKey("officer.id", ondelete="SET NULL"))
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("officer.id", ondelete="SET NULL"))
     state: Mapped[str] = mapped_column(String(12), default="open", index=True)
-    """`open`, `approved` or `refused`."""
+    """`open`, `approved`, `refused` or, once it was approved, `withdrawn`."""
     reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     decided_at: Mapped[datetime | None]

@@ -51,8 +51,18 @@ def decide(
     return proposal
 
 
+def withdraw(session: Session, number: int, officer_id: int, reason: str | None = None) -> Proposal | None:
+    """Take back what was approved; none if it is not. Whether `officer_id` may is for the caller."""
+    proposal = session.get(Proposal, number, with_for_update=True)
+    if proposal is None or proposal.state != "approved":
+        return None
+    proposal.state, proposal.decided_by = "withdrawn", officer_id
+    proposal.decided_at, proposal.reason = now(), reason
+    return proposal
+
+
 def version(session: Session) -> str:
-    """Another one whenever words were approved: cheap enough to ask in every turn."""
+    """Another one whenever words were approved or withdrawn: cheap enough to ask in every turn."""
     newest = select(func.count(), func.max(Proposal.decided_at))
     count, at = session.execute(newest.where(Proposal.kind == WORDS, Proposal.state == "approved")).one()
     return f"{count} {at}"

@@ -559,6 +559,20 @@ def test_a_chat_is_handed_over_with_a_note(house: House) -> None:
     assert omar.post(f"/chats/{number}/transfer", to="999", text="") == 422
 
 
+def test_a_lead_hands_over_the_chat_of_somebody_who_is_away(house: House) -> None:
+    amina, omar, lead = house.seat("Amina"), house.seat("Omar"), house.seat("Lena", role="lead")
+    number = held(house, amina)
+    assert omar.post(f"/chats/{number}/transfer", to=str(omar.id), text="") == 409, "he is no lead"
+    assert f'<option value="{lead.id}">Lena' in lead.get(f"/chats/{number}/live") + lead.get(f"/chats/{number}")
+
+    assert lead.post(f"/chats/{number}/transfer", to=str(omar.id), text="Amina is ill") == 303
+    assert house.row(Ticket, number).officer_id == omar.id
+    assert "Amina is ill" in omar.get(f"/chats/{number}/live")
+    with house.database.read() as session:
+        told = session.scalars(select(Delivery.text).order_by(Delivery.id.desc())).first() or ""
+    assert "Omar" in told, "the person knows who has their request"
+
+
 def test_a_chat_is_put_aside_and_taken_up_again(house: House) -> None:
     amina = house.seat()
     number = held(house, amina)

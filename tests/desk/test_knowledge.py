@@ -33,7 +33,7 @@ from retrieval.fit import Action
 from retrieval.index import Index
 from retrieval.understanding import understand
 from retrieval.vocabulary import lay_over
-from store import proposals
+from store import catalogue, proposals
 from store.database import Database
 from store.desk_tables import Proposal
 from store.tables import Audit, Conversation, Record, Turn
@@ -148,6 +148,28 @@ def test_an_approved_record_is_found_within_a_minute(library: House) -> None:
     question = "spreadsheet classes for people who sell honey in Kenya"
     assert ID in found(engine, question)
     assert engine.judge(understand(question)).decision.action is Action.ANSWER
+
+
+def test_a_withdrawn_record_is_offered_no_more_and_may_be_proposed_again(both: House) -> None:
+    number, lead = proposes(both), both.seat("Lucía", "lead")
+    lead.post(f"/proposals/{number}", decision="approve")
+    with both.database.read() as session:
+        assert ID in [record.id for record in catalogue.offered(session)]
+
+    assert lead.post(f"/proposals/{number}", decision="withdraw") == 303
+    with both.database.read() as session:
+        assert catalogue.offered(session) == []
+    assert ("lucía@desk.test", "proposal.withdraw", f"{number} record") in audited(both)
+
+    again = proposes(both, seat=lead)
+    assert lead.post(f"/proposals/{again}", decision="approve") == 303
+    with both.database.read() as session:
+        assert ID in [record.id for record in catalogue.offered(session)]
+
+
+def test_only_what_was_approved_can_be_withdrawn(both: House) -> None:
+    number, lead = proposes(both), both.seat("Lucía", "lead")
+    assert lead.post(f"/proposals/{number}", decision="withdraw") == 409
 
 
 def test_an_approved_record_is_complete_and_says_who_stands_for_it(both: House) -> None:
@@ -268,6 +290,18 @@ def test_refused_words_are_never_understood(both: House) -> None:
     with both.database.read() as session:
         learned.refresh(session)
     assert means(ASKED) == {}
+
+
+def test_withdrawn_words_are_not_understood_any_more(both: House, vault: Vault, engine: Engine) -> None:
+    listener, lead = Listener(both, vault, engine), both.seat("Lucía", "lead")
+    number = proposes(both, "words")
+    lead.post(f"/proposals/{number}", decision="approve")
+    assert "python" in listener.hears(ASKED, "ama")[1]
+
+    assert lead.post(f"/proposals/{number}", decision="withdraw", reason="It means weaving") == 303
+    assert "python" not in listener.hears(ASKED, "kofi")[1]
+    assert "It means weaving" in lead.get("/proposals")
+    assert lead.post(f"/proposals/{number}", decision="withdraw") == 409, "it is withdrawn already"
 
 
 OTHER_PROCESS = """

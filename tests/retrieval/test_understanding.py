@@ -50,6 +50,4 @@ def test_a_topic_may_be_named_in_a_third_language() -> None:
 
 
 def test_a_parent_with_a_worry_about_a_child_is_read_as_one_about_its_safety() -> None:
-    assert (
-        "child-online-protection" in understand("as a parent I fear for my child, always with strangers").topics
-    )
+    assert "child-online-protection" in understand("as a parent I fear for my child, always with strangers").topics
