@@ -23,12 +23,14 @@ class Loaded:
     problems: list[Problem] = field(default_factory=list)
 
 
-def load(database: Database, path: Path) -> Loaded:
-    """Load a file or a folder of them. Raises `FileNotFoundError`."""
+def load(database: Database, path: Path, *, dry_run: bool = False) -> Loaded:
+    """Load a file or a folder of them; a `dry_run` only counts. Raises `FileNotFoundError`."""
     found = list(read_records(catalogue_files(path)))
     problems = [item for item in found if isinstance(item, Problem)]
     with database.write() as session:
         changes = catalogue.load(session, [_entry(item) for item in found if isinstance(item, Record)])
+        if dry_run:
+            session.rollback()
     return Loaded(changes.added, changes.changed, changes.unchanged, problems)
 
 

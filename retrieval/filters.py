@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from retrieval.places import EVERYWHERE, covers
+from retrieval.places import EVERYWHERE, covers, reach
 from retrieval.question import Question
 from retrieval.records import Record
 
@@ -68,8 +68,8 @@ def barrier(record: Record, question: Question) -> Barrier | None:
 
 
 def _admits_country(record: Record, question: Question) -> bool:
-    if not question.countries:
-        return True
+    if not question.countries:  # not said: then it is where the language is at home, more or less
+        return not local(record) or reach(record.regions, question.language) > 0
     allowed = record.eligibility.countries
     if allowed is None:  # not said who may join: then where it works decides
         allowed = record.regions

@@ -54,6 +54,17 @@ def countries() -> frozenset[str]:
     )
 
 
+@cache
+def regions_by_name() -> dict[str, str]:
+    """Normalised English names of our groups, and of the whole world → the group."""
+    from retrieval.words import normalise
+
+    names = {normalise(place_name(region, "en")): region for region in _regions()}
+    worldwide = ("global", "world", "worldwide", "international", "all countries", "any", "everywhere")
+    codes = {normalise(key.replace("_", " ")): key for key in _regions()}
+    return {**names, **codes, **dict.fromkeys(worldwide, "GLOBAL")}
+
+
 def place_name(place: str, language: str) -> str:
     """What a place is called in a language; in English, then by its code, where CLDR does not know."""
     region = _regions().get(place, {})
@@ -103,6 +114,13 @@ def home_of(language: str) -> frozenset[str]:
         if (entry := spoken.get(language))
         and (entry["population_percent"] >= 10 or entry["official_status"] == "official")
     )
+
+
+@lru_cache(maxsize=4096)
+def reach(places: tuple[str, ...], language: str) -> float:
+    """The share of a language's countries that lie in `places`: how likely somebody who writes it is there."""
+    home = home_of(language)
+    return sum(covers(places, country) for country in home) / len(home) if home else 1.0
 
 
 @cache

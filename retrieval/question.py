@@ -15,6 +15,8 @@ class Question:
     """ISO 639-1, of the text."""
     topics: dict[str, float] = field(default_factory=dict)
     """Topic → how sure (1.0, less where a typo was tolerated)."""
+    likely: dict[str, float] = field(default_factory=dict)
+    """Topic → probability, by the letters of the text (`retrieval.guess`); "" for none."""
     audiences: tuple[str, ...] = ()
     level: str | None = None
     age: int | None = None

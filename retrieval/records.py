@@ -128,6 +128,10 @@ class Eligibility(Model):
     note: Text | None = None
 
 
+_LATER = frozenset({"starts", "ends", "licence", "related"})
+"""Fields that came later: a record that says nothing there has the digest that it always had."""
+
+
 class Record(Model):
     """One entry of the catalogue."""
 
@@ -162,6 +166,13 @@ class Record(Model):
     checked: date | None = None
     """The day on which an officer or a source confirmed it; a link that answers is not a check."""
     review_by: date | None = None
+    starts: date | None = None
+    """Of what takes place once; `ends` too."""
+    ends: date | None = None
+    licence: Line | None = None
+    """Under which the source publishes its data."""
+    related: tuple[str, ...] = ()
+    """Ids of records that belong to it: who teaches a building block, what a country used."""
 
     @model_validator(mode="after")
     def _summary_in_english(self) -> Record:
@@ -171,7 +182,9 @@ class Record(Model):
 
     def digest(self) -> str:
         """SHA-256 of the content: equal digests mean equal records."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        dumped = self.model_dump(mode="json")
+        said = {key: value for key, value in dumped.items() if key not in _LATER or value}
+        content = json.dumps(said, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def name_in(self, language: str) -> str:
@@ -181,4 +194,4 @@ class Record(Model):
     @property
     def offered(self) -> bool:
         """Whether it may be offered at all."""
-        return self.status is not Status.ENDED
+        return self.status is not Status.ENDED and not (self.ends and self.ends < date.today())

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
 from retrieval.concepts import concepts, wider
 from retrieval.embeddings import KNOWS, SentenceEmbeddings
 from retrieval.filters import OFFICIALS, WOMEN, YOUNG, barrier, local, proven
+from retrieval.guess import NOTHING
 from retrieval.index import OpenIndex
 from retrieval.lexical import stems
-from retrieval.places import covers, home_of, official_languages
+from retrieval.places import covers, official_languages, reach
 from retrieval.question import Question
 from retrieval.records import Record, Status
 from retrieval.shelf import Shelf
@@ -23,6 +23,7 @@ SHOWN = 3
 
 WEIGHTS = {
     "topic": 1.0,
+    "likely": 1.0,
     "meaning": 0.9,
     "words": 0.35,
     "named": 1.2,
@@ -143,6 +144,7 @@ class Search:
         self, record: Record, question: Question, meaning: float, lexical: float, named: bool
     ) -> dict[str, float]:
         features = {"topic": self._topic(record, question), "meaning": meaning, "words": lexical}
+        features["likely"] = sum(c * _closeness(t, record) for t, c in question.likely.items() if t != NOTHING)
         features["named"] = float(named)
         features |= _place(record, question) | _people(record, question) | _terms(record, question)
         return features
@@ -182,19 +184,11 @@ def _place(record: Record, question: Question) -> dict[str, float]:
     if not local(record):
         return {}
     if not question.countries:
-        reach = _reach(record.regions, question.language)
-        return {"elsewhere": 1.0 - reach, "abroad": float(not reach)}
+        return {"elsewhere": 1.0 - reach(record.regions, question.language)}
     if not any(covers(record.regions, country) for country in question.countries):
         return {"abroad": 1.0}
     own = set(record.regions) & set(question.countries)
     return {"own_country": 1.0} if own else {"region": 1.0}
-
-
-@lru_cache(maxsize=4096)
-def _reach(regions: tuple[str, ...], language: str) -> float:
-    """The share of a language's countries that lie in `regions`: how likely somebody who writes it is there."""
-    home = home_of(language)
-    return sum(covers(regions, country) for country in home) / len(home) if home else 0.0
 
 
 def _people(record: Record, question: Question) -> dict[str, float]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from retrieval.concepts import Facet, concepts
 from retrieval.demands import VERB_LAST, language_demands, negations, written_on
+from retrieval.guess import NOTHING, guess
 from retrieval.language import Identified, identify
 from retrieval.patterns import SHORTEST_TYPO, Match, longest
 from retrieval.question import Question
@@ -16,6 +18,9 @@ from retrieval.words import is_han, normalise, words
 
 LONGEST_QUESTION = 500
 """Characters that are read; whoever writes more has said what they want by then."""
+
+LIKELY = 0.35
+"""Probability from which a topic is taken for meant that no word names."""
 
 _CLAUSE_END = re.compile(r"[;!?،؛؟۔।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
 _AGE = re.compile(
@@ -51,7 +56,18 @@ def understand(text: str, known: str | None = None) -> Question:
     typos = _typos(found, active, covered)
     matches = sorted((*matches, *typos, *_borrowed(found, active, matches)), key=lambda m: m.start)
     covered |= {i for match in typos for i in range(match.start, match.end)}
-    return _question(text, identified, found, matches, places, named, covered, breaks, active)
+    question = _question(text, identified, found, matches, places, named, covered, breaks, active)
+    return _with_guess(replace(question, likely=guess(found)))
+
+
+def _with_guess(question: Question) -> Question:
+    """Where no word names a topic, the most likely ones, if they are likely enough."""
+    said = question.topics or question.needs or question.elsewhere or question.refuse or question.distress
+    if said or question.asks_someone or question.controls:
+        return question
+    best = max((chance for topic, chance in question.likely.items() if topic != NOTHING), default=0.0)
+    least = max(LIKELY, best / 2)
+    return replace(question, topics={t: c for t, c in question.likely.items() if t != NOTHING and c >= least})
 
 
 def warm_up() -> None:
@@ -98,13 +114,24 @@ def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
     nots = longest(m for m in matches if m.target == "not")
     naming = [m for m in matches if _facet(m) not in _FRAMES and _facet(m) is not Facet.DISTRESS]
     # Somebody in danger is heard, whatever else the words around it may mean.
-    kept = longest(naming) + longest(m for m in matches if _facet(m) is Facet.DISTRESS)
+    kept = _longest(naming) + longest(m for m in matches if _facet(m) is Facet.DISTRESS)
     framing = [m for m in framing if _facet(m) is not Facet.NEED or not _is_of_a_course(m, kept, framing)]
     return kept + [
         m
         for m in (*longest(framing), *nots)
         if m.target in _LEARNING or not any(_inside(m, k) and k.length > m.length for k in kept)
     ]
+
+
+def _longest(naming: list[Match]) -> list[Match]:
+    """The matches that no longer one contains; of another kind, what stands in its gap, or is who asks, counts too."""
+    kept = longest(naming)
+    for facet in (Facet.AUDIENCE, Facet.COST, Facet.CERTIFICATE, Facet.FORMAT, Facet.LEVEL):
+        for match in longest(m for m in naming if _facet(m) is facet):
+            around = [k for k in kept if _inside(match, k) and _facet(k) is not facet]
+            if around and match not in kept and (facet is Facet.AUDIENCE or all(k.loose for k in around)):
+                kept.append(match)
+    return kept
 
 
 def _just_a_word(found: list[str], match: Match, known_words: frozenset[str]) -> bool:
@@ -266,7 +293,7 @@ def _topics(matches: list[Match]) -> dict[str, float]:
             topics[match.target] = max(topics.get(match.target, 0.0), 1.0 if match.exact else _TYPO_CONFIDENCE)
     if "offline" in _of(matches, Facet.FORMAT):
         topics.setdefault("offline-learning", 0.5)
-    if not topics and "beginners" in _of(matches, Facet.LEVEL):
+    if not topics and "beginners" in _of(matches, Facet.LEVEL) and not _of(matches, Facet.ELSEWHERE):
         topics["computer-basics"] = 0.5  # a beginner who names no subject means the machine itself
     if not topics and {"parents", "children"} <= set(_of(matches, Facet.AUDIENCE)):
         topics["child-online-protection"] = 0.5  # what a parent asks about a child and a telephone

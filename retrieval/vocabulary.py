@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from retrieval.compiled import trie
@@ -101,6 +102,11 @@ def _keys(entry: dict[str, Any]) -> Iterator[str]:
     yield from keys(_named(entry, "places", locale.territories, function_words), _PLACE)
     yield from (f"{_FUNCTION_WORD}{word}" for word in function_words)
     yield from (f"{_IN_LANGUAGE}{pattern}" for pattern in entry["concepts"].get("in-language", ()))
+
+
+def patterns_of(path: Path) -> Iterator[tuple[str, str]]:
+    """The patterns of a language's file, each with its concept."""
+    return _concepts(read(path))
 
 
 def _concepts(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,8 @@ from typing import IO, Any
 from sqlalchemy import Connection, Date, DateTime, Integer, LargeBinary, MetaData, func, insert, select, text
 from sqlalchemy import Table as SqlTable
 
-import store.desk_tables  # noqa: F401 - its tables belong to a backup too
+import store.desk_tables
+import store.source_tables  # noqa: F401 - their tables belong to a backup too
 from store.database import Database, migrations, newest_migration
 from store.tables import Table, now
 

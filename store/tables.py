@@ -256,7 +256,7 @@ class Record(Table):
     checked_on: Mapped[date | None]
     checked_by: Mapped[str | None] = mapped_column(String(80))
     review_by: Mapped[date | None]
-    changed_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now, index=True)
     withdrawn_at: Mapped[datetime | None]
 
 

@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from alembic import context
 
-import store.desk_tables  # noqa: F401 - its tables too
+import store.desk_tables
+import store.source_tables  # noqa: F401 - their tables too
 from store.tables import Moment, Table
 
 

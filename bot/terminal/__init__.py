@@ -1,0 +1,1 @@
+"""Commands of `dalil`, a module a group; `bot.cli` puts them together."""

@@ -1,0 +1,117 @@
+"""What is known of sources: their runs, where each record comes from, and what waits to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from store.source_tables import Duplicate, Origin, Revision, Run
+from store.tables import Record, now
+
+ADDED, CHANGED, ENDED = "added", "changed", "ended"
+
+
+def origins(session: Session, source: str) -> dict[str, Origin]:
+    """What was found at a source before, by its keys there."""
+    return {origin.key: origin for origin in session.scalars(select(Origin).where(Origin.source == source))}
+
+
+def ids_taken(session: Session) -> set[str]:
+    """Every id that a record has, had, or waits to have."""
+    taken = set(session.scalars(select(Record.id)))
+    return taken | set(session.scalars(select(Origin.record_id))) | set(session.scalars(select(Revision.record_id)))
+
+
+def bodies(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The bodies of records, by id."""
+    wanted = list(ids)
+    found: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(wanted), 500):
+        query = select(Record).where(Record.id.in_(wanted[start : start + 500]))
+        found.update({record.id: record.body for record in session.scalars(query)})
+    return found
+
+
+def seen(session: Session, source: str, key: str, record_id: str, digest: str, licence: str | None) -> None:
+    """Note that a source has something, and what it says."""
+    origin = session.get(Origin, (source, key))
+    if origin is None:
+        origin = Origin(source=source, key=key)
+        session.add(origin)
+    origin.record_id, origin.digest, origin.licence = record_id, digest, licence
+    origin.seen_at, origin.gone_at = now(), None
+
+
+def still_there(session: Session, source: str, keys: Sequence[str]) -> None:
+    """Note that a source has these as before."""
+    for start in range(0, len(keys), 500):
+        there = (Origin.source == source, Origin.key.in_(keys[start : start + 500]))
+        session.execute(update(Origin).where(*there).values(seen_at=now(), gone_at=None))
+
+
+def gone(session: Session, source: str, key: str) -> None:
+    """Note that a source no longer has something."""
+    session.execute(update(Origin).where(Origin.source == source, Origin.key == key).values(gone_at=now()))
+
+
+def of_record(session: Session, record_id: str) -> list[Origin]:
+    """The sources of a record."""
+    return list(session.scalars(select(Origin).where(Origin.record_id == record_id).order_by(Origin.source)))
+
+
+def propose(session: Session, record_id: str, kind: str, source: str, body: dict[str, Any], **sender: Any) -> Revision:
+    """Keep a revision for a person to look at; an older open one of the same record and source is replaced."""
+    older = (Revision.record_id == record_id, Revision.source == source, Revision.state == "open")
+    session.execute(update(Revision).where(*older).values(state="replaced"))
+    revision = Revision(record_id=record_id, kind=kind, source=source, body=body, **sender)
+    session.add(revision)
+    session.flush()
+    return revision
+
+
+def waiting(session: Session, limit: int = 100, after: int = 0) -> Sequence[Revision]:
+    """The revisions that nobody has looked at, the oldest first."""
+    query = select(Revision).where(Revision.state == "open", Revision.id > after).order_by(Revision.id)
+    return session.scalars(query.limit(limit)).all()
+
+
+def count_waiting(session: Session) -> int:
+    """How many revisions wait."""
+    return session.scalar(select(func.count()).where(Revision.state == "open")) or 0
+
+
+def decide(session: Session, number: int, officer_id: int, *, approve: bool, reason: str | None) -> Revision | None:
+    """Approve or refuse an open revision; none if it is not open. What becomes of the record is for the caller."""
+    revision = session.get(Revision, number, with_for_update=True)
+    if revision is None or revision.state != "open":
+        return None
+    revision.state, revision.decided_by = ("approved" if approve else "refused"), officer_id
+    revision.decided_at, revision.reason = now(), reason
+    return revision
+
+
+def begin(session: Session, source: str) -> Run:
+    """Note that a source is being looked at."""
+    run = Run(source=source)
+    session.add(run)
+    session.flush()
+    return run
+
+
+def last_runs(session: Session) -> dict[str, Run]:
+    """The last run of each source."""
+    newest = select(func.max(Run.id)).group_by(Run.source)
+    return {run.source: run for run in session.scalars(select(Run).where(Run.id.in_(newest)))}
+
+
+def suggest(session: Session, one: str, other: str, score: float) -> None:
+    """Note that two records may be one, unless somebody has decided that already."""
+    first, second = sorted((one, other))
+    known = session.get(Duplicate, (first, second))
+    if known is None:
+        session.add(Duplicate(first=first, second=second, score=score))
+    elif known.state == "open":
+        known.score = score
