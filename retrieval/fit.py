@@ -88,11 +88,12 @@ def before_search(question: Question) -> Decision | None:
 def _needs_a_person(question: Question) -> bool:
     """A need that stands beside a plain wish to learn ("a course so that I find a job") is no need for a person."""
     learning = _LEARNING & set(question.intents)
-    weak = {"job", "personal-money", "partnership", "whole-of-government", "work-abroad"}
+    weak = {"job", "work-abroad"}
+    if question.topics:
+        # "Before we write the strategy we want to understand …", "I am an adviser and look for a course".
+        weak |= {"personal-money", "partnership", "whole-of-government", "policy-drafting", "bespoke-advice"}
     if learning - {"course"} and question.topics:
-        weak |= {
-            "complaint"
-        }  # a course that teaches how to deal with complaints; one that is complained of is just named
+        weak |= {"complaint"}  # a course that teaches to deal with complaints; one that is complained of is just named
     return not (learning and set(question.needs) <= weak)
 
 
@@ -119,4 +120,5 @@ def after_search(question: Question, found: Found) -> Decision:
 def _enough(question: Question, found: Found) -> bool:
     """Whether a result has enough of what was asked for, or all of one thing that was named for sure."""
     named = [topic for topic, sure in question.topics.items() if sure >= 1]
-    return any(r.features["topic"] >= ENOUGH_TOPIC or set(named) & set(r.record.topics) for r in found.results)
+    fitting = [r for r in found.results if proven(r.record, question)]
+    return any(r.features["topic"] >= ENOUGH_TOPIC or set(named) & set(r.record.topics) for r in fitting)

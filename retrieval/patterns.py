@@ -6,9 +6,10 @@ A word of a pattern may begin or end with `*` (any beginning, any ending); `...`
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from marisa_trie import Trie
 from rapidfuzz import process
@@ -22,6 +23,12 @@ SHORTEST_TYPO = 6
 _GAP = "..."
 _STEP = re.compile(rf"\.\.\.|\*?(?:{WORD})\*?")
 _LONGEST_GAP = 4
+
+
+_OTHER = "*"
+"""Where a group keeps what does not go on with one plain word: patterns of one word, gaps, parts of words."""
+_MOST_GROUPS = 300
+_Group = dict[str, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Patterns:
         self.language = language
         self._trie = trie
         self._section = section
+        self._groups: dict[str, _Group] = {}
         self._infixes = [key[len(section) + 1 :] for key in trie.keys(f"{section}{_INFIX}")]
 
     @classmethod
@@ -66,14 +74,20 @@ class Patterns:
         """Single words that are matched as they are: what a typo may have been meant for."""
         return tuple(key[len(self._section) + 1 :] for key in self._trie.keys(f"{self._section}{_ALONE}"))
 
-    def find(self, text: list[str]) -> Iterator[Match]:
-        """Every match in the words of a text, overlapping ones included."""
+    def find(self, text: list[str], breaks: frozenset[int] = frozenset()) -> Iterator[Match]:
+        """Every match in the words of a text, overlapping ones included.
+
+        `breaks`: the numbers of words with which new clauses begin, which no gap crosses.
+        """
         for start, word in enumerate(text):
             for first in self._beginning(word):
-                group = f"{self._section}{_PATTERN}{first}{_PATTERN}"
-                for key in self._trie.keys(group):
-                    rest, _, target = key[len(group) :].partition("\t")
-                    for end in _ends(rest, text, start + 1, self.language):
+                group = self._group(first)
+                for second in _steps_for(text[start + 1], self.language) if start + 1 < len(text) else ():
+                    for rest, target in group.get(second, ()):
+                        for end in _ends(rest, text, start + 2, self.language, breaks):
+                            yield Match(target, start, end, self.language, loose=_GAP in rest)
+                for rest, target in group.get(_OTHER, ()):
+                    for end in _ends(rest, text, start + 1, self.language, breaks):
                         yield Match(target, start, end, self.language, loose=_GAP in rest)
 
     def _beginning(self, word: str) -> Iterator[str]:
@@ -86,6 +100,22 @@ class Patterns:
             for ending in self._trie.iter_prefixes(f"{self._section}{_ENDING}{reading[::-1]}"):
                 yield f"*{ending[: skip - 1 : -1]}"
         yield from (f"*{infix}*" for infix in self._infixes if infix in word)
+
+    def _group(self, first: str) -> _Group:
+        """The patterns of one first word: by their second, what follows and the target. The last ones are kept."""
+        if (known := self._groups.get(first)) is not None:
+            return known
+        if len(self._groups) >= _MOST_GROUPS:
+            self._groups.clear()
+        group: _Group = {}
+        prefix = f"{self._section}{_PATTERN}{first}{_PATTERN}"
+        for key in self._trie.keys(prefix):
+            rest, _, target = key[len(prefix) :].partition("\t")
+            second, _, more = rest.partition(" ")
+            plain = second and second != _GAP and not (second.startswith("*") and second.endswith("*"))
+            group.setdefault(second if plain else _OTHER, []).append((more if plain else rest, sys.intern(target)))
+        self._groups[first] = group
+        return group
 
     def spelled_like(self, word: str) -> str | None:
         """The known word that `word` is most likely a typo of."""
@@ -117,6 +147,15 @@ def keys(entries: Iterable[tuple[str, str]], section: str = "") -> Iterator[str]
             yield f"{section}{_ALONE}{word}"
 
 
+@lru_cache(maxsize=4096)
+def _steps_for(word: str, language: str) -> tuple[str, ...]:
+    """The words of patterns that `word` may be meant by, but for parts of words."""
+    found = readings(word, language)
+    stems = (f"{reading[:end]}*" for reading in found for end in range(1, len(reading) + 1))
+    endings = (f"*{reading[start:]}" for reading in found for start in range(len(reading)))
+    return (*found, *stems, *endings)
+
+
 def _fits(step: str, word: str, language: str) -> bool:
     """Whether `word` is meant by one word of a pattern."""
     before, after = step.startswith("*"), step.endswith("*")
@@ -129,7 +168,7 @@ def _fits(step: str, word: str, language: str) -> bool:
     return step in readings(word, language)
 
 
-def _ends(steps: str, text: list[str], at: int, language: str) -> Iterator[int]:
+def _ends(steps: str, text: list[str], at: int, language: str, breaks: frozenset[int]) -> Iterator[int]:
     """Where a match of `steps` that begins at word `at` may end."""
     if not steps:
         yield at
@@ -137,9 +176,11 @@ def _ends(steps: str, text: list[str], at: int, language: str) -> Iterator[int]:
     step, _, rest = steps.partition(" ")
     if step == _GAP:
         for after in range(at, min(at + _LONGEST_GAP, len(text) - 1) + 1):
-            yield from _ends(rest, text, after, language)
+            if after in breaks:
+                break
+            yield from _ends(rest, text, after, language, breaks)
     elif at < len(text) and _fits(step, text[at], language):
-        yield from _ends(rest, text, at + 1, language)
+        yield from _ends(rest, text, at + 1, language, breaks)
 
 
 def _steps(entries: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:

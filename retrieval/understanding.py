@@ -19,6 +19,8 @@ from retrieval.words import is_han, normalise, words
 LONGEST_QUESTION = 500
 """Characters that are read; whoever writes more has said what they want by then."""
 
+_SHORTEST_GUESS = 5
+"""Words of a text below which its letters say too little."""
 LIKELY = 0.35
 """Probability from which a topic is taken for meant that no word names."""
 
@@ -33,6 +35,7 @@ _AGE = re.compile(
 _AGE_HAN = re.compile(r"(\d{1,2})\s*[岁歲]")
 _TYPO_CONFIDENCE = 0.6
 # Whatever stands inside one of these still counts: they frame a wish, they do not name its topic.
+_GRAVE = frozenset({Facet.DISTRESS, Facet.REFUSE, Facet.ELSEWHERE, Facet.NEED, Facet.CONTROL})
 _LEARNING = frozenset({"learn", "course"})
 """Wishes that count inside the name of a topic too: "a spoken English course"."""
 _FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
@@ -44,7 +47,7 @@ def understand(text: str, known: str | None = None) -> Question:
     identified = identify(text, known)
     found, breaks = _clauses(text)
     active = _active(identified, known)
-    matches = _concepts(found, active)
+    matches = _concepts(found, active, breaks)
     covered = {i for match in matches for i in range(match.start, match.end)}
     known_words = _function_words(active)
     named = _languages(found, active, matches)
@@ -63,7 +66,8 @@ def understand(text: str, known: str | None = None) -> Question:
 def _with_guess(question: Question) -> Question:
     """Where no word names a topic, the most likely ones, if they are likely enough."""
     said = question.topics or question.needs or question.elsewhere or question.refuse or question.distress
-    if said or question.asks_someone or question.controls:
+    talk = question.smalltalk and not {*_LEARNING, "guide", "provider-wanted"} & set(question.intents)
+    if said or talk or question.asks_someone or question.controls or question.length < _SHORTEST_GUESS:
         return question
     best = max((chance for topic, chance in question.likely.items() if topic != NOTHING), default=0.0)
     least = max(LIKELY, best / 2)
@@ -101,12 +105,12 @@ def _active(identified: Identified, known: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code for code in candidates if code in languages()))
 
 
-def _concepts(found: list[str], active: tuple[str, ...]) -> list[Match]:
+def _concepts(found: list[str], active: tuple[str, ...], breaks: frozenset[int]) -> list[Match]:
     own, known_words = active[0], vocabulary(active[0]).function_words
     matches = {
         m
         for language in active
-        for m in vocabulary(language).concepts.find(found)
+        for m in vocabulary(language).concepts.find(found, breaks)
         if language == own or not _just_a_word(found, m, known_words)
     }
     # A "not" counts wherever it stands, also inside "does not fit", which might be the answer to results.
@@ -204,6 +208,8 @@ def _typos(found: list[str], active: tuple[str, ...], covered: set[int]) -> list
             patterns = vocabulary(language).concepts
             if spelling := patterns.spelled_like(word):
                 meant = longest(patterns.find([spelling]))
+                # Nobody is taken to be in danger, or a criminal, for a slip of the finger.
+                meant = [m for m in meant if _facet(m) not in _GRAVE]
                 typos += [Match(m.target, i, i + 1, language, exact=False) for m in meant]
                 break
     return typos
