@@ -26,6 +26,7 @@ ROOMS = (
     "weakness",
     "referrals",
     "knowledge",
+    "changes",
     "telegram",
     "officers",
     "profile",

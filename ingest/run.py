@@ -130,7 +130,7 @@ def _compare(
     outcome.troubles += read.troubles
     if read.record is None:
         outcome.rejected += 1
-    elif read.record.digest() == digest:
+    elif read.record.digest() == digest or _merged_into_another(before.get(record_id), source):
         outcome.same.append(item.key)
     elif item.key in known:
         outcome.changed.append((item.key, read.record, before.get(record_id, {})))
@@ -140,6 +140,11 @@ def _compare(
             outcome.alike[record_id] = alike
         catalogue.add(read.record)
         outcome.added.append((item.key, read.record))
+
+
+def _merged_into_another(body: dict[str, Any] | None, source: Source) -> bool:
+    """Whether the record is told by another source, which this one was found to repeat."""
+    return body is not None and body.get("source") not in {None, source.name}
 
 
 def _new_id(item: Item, source: Source, taken: set[str]) -> str:

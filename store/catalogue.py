@@ -75,7 +75,7 @@ def withdraw(session: Session, record_id: str) -> None:
     """Offer a record no more. It stays, with what it once said."""
     record = session.get(Record, record_id)
     if record is not None and record.withdrawn_at is None:
-        record.withdrawn_at = now()
+        record.withdrawn_at = record.changed_at = now()
 
 
 def fingerprint(session: Session) -> str:

@@ -66,6 +66,8 @@ class Revision(Table):
     """Who sent it in by chat, and is told the outcome."""
     email_sealed: Mapped[str | None]
     """Who sent it in by the form, and is told the outcome."""
+    mailed_at: Mapped[datetime | None]
+    """When they were told by mail."""
     language: Mapped[str] = mapped_column(String(12), default="en", server_default="en")
     """Of who sent it in."""
     token_digest: Mapped[str | None] = mapped_column(String(64), unique=True)

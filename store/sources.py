@@ -115,3 +115,38 @@ def suggest(session: Session, one: str, other: str, score: float) -> None:
         session.add(Duplicate(first=first, second=second, score=score))
     elif known.state == "open":
         known.score = score
+
+
+def alike(session: Session, state: str = "open", limit: int = 100) -> Sequence[Duplicate]:
+    """Pairs that may be one, the most alike first; or those that somebody has decided."""
+    query = select(Duplicate).where(Duplicate.state == state).order_by(Duplicate.score.desc(), Duplicate.first)
+    return session.scalars(query.limit(limit)).all()
+
+
+def merge(session: Session, pair: Duplicate, keep: str, officer_id: int) -> None:
+    """Make two records one: the other is withdrawn, and where it came from the kept one comes from."""
+    drop = pair.second if keep == pair.first else pair.first
+    moved = of_record(session, drop)
+    for origin in moved:
+        origin.record_id = keep
+    row = session.get(Record, drop)
+    if row is not None and row.withdrawn_at is None:
+        row.withdrawn_at = row.changed_at = now()
+    keys = [[origin.source, origin.key] for origin in moved]
+    pair.state, pair.undo = "merged", {"kept": keep, "dropped": drop, "origins": keys, "was_offered": row is not None}
+    pair.decided_by, pair.decided_at = officer_id, now()
+
+
+def separate(session: Session, pair: Duplicate, officer_id: int) -> None:
+    """Say that two records are two; what a merge changed is put back."""
+    if pair.state == "merged":
+        dropped = str(pair.undo["dropped"])
+        for source, key in pair.undo["origins"]:
+            origin = session.get(Origin, (source, key))
+            if origin is not None:
+                origin.record_id = dropped
+        row = session.get(Record, dropped)
+        if row is not None and pair.undo["was_offered"]:
+            row.withdrawn_at, row.changed_at = None, now()
+    pair.state, pair.undo = "separate", {}
+    pair.decided_by, pair.decided_at = officer_id, now()

@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("conversation_id", sa.Integer(), nullable=True),
         sa.Column("email_sealed", sa.String(), nullable=True),
+        sa.Column("mailed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("language", sa.String(length=12), server_default="en", nullable=False),
         sa.Column("token_digest", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
