@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("service")
 
-FOLLOW_EVERY = 5.0
-"""Seconds between looks whether another process has published a build or changed the catalogue."""
+FOLLOW_EVERY = 2.0
+"""Seconds between looks whether the catalogue has changed or another process has published a build."""
 LONGEST_BETWEEN = 600.0
 """Seconds between tries to build an index that cannot be built."""
 POST_EVERY = 5.0
@@ -99,10 +99,11 @@ class Service:
         return engine is not None and engine.ready
 
     def _post(self) -> None:
-        """Mail what may be passed on to providers; a server that is slow holds up nothing else."""
+        """Mail what may be passed on to providers, and outcomes; a server that is slow holds up nothing else."""
         while not self._stopping.wait(POST_EVERY):
             try:
-                while not self._stopping.is_set() and self._assembly.referrals.step():
+                steps = (self._assembly.referrals.step, self._assembly.letters.step)
+                while not self._stopping.is_set() and any(step() for step in steps):
                     pass
             except Exception:
                 log.exception("post.failed")
@@ -168,15 +169,16 @@ class Service:
         log.info("index.ready", built=made)
 
     def _keep(self) -> None:
-        """Follow the published build, rebuild a damaged one, erase what is past its time."""
+        """Follow the published build and what changes beside it, build when it is time, erase what is past its time."""
         engine, settings = self._assembly.engine, self._assembly.settings
         expired, tries, next_try = time.monotonic() - EXPIRE_EVERY, 0, 0.0
         while not self._stopping.wait(FOLLOW_EVERY):
             with suppress(Exception):
-                if engine.ready and not engine.outdated():
+                if engine.ready and not engine.due():
                     tries = 0
                     if engine.follow():
                         log.info("index.followed")
+                    engine.refresh()
                 elif time.monotonic() >= next_try:
                     log.warning("index.rebuilding", damaged=not engine.ready)
                     self._load()

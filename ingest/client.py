@@ -295,12 +295,11 @@ class _AsTold(wait_base):
 
 
 def _transport(guard: _Guard) -> httpx.HTTPTransport:
-    transport = httpx.HTTPTransport(trust_env=False)
+    context = ssl.create_default_context()
+    transport = httpx.HTTPTransport(verify=context, trust_env=False)
     transport._pool.close()
     # httpx has no public way to say who connects; its pool takes one.
-    transport._pool = httpcore.ConnectionPool(
-        ssl_context=ssl.create_default_context(), network_backend=guard, max_connections=8
-    )
+    transport._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=guard, max_connections=8)
     return transport
 
 

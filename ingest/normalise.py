@@ -134,8 +134,7 @@ class _Reading:
         said = _shortened(self.text or plain(self.item.name))
         if code == "en":
             return {"en": said}
-        english = f"{plain(self.item.name)}: {'; '.join(concepts()[topic].gloss for topic in topics[:3])}."
-        return {"en": _shortened(english), code: said}
+        return {"en": in_english(plain(self.item.name), topics), code: said}
 
     def teaches(self) -> list[str]:
         """What is taught, in phrases."""
@@ -213,7 +212,8 @@ class _Reading:
 
 
 def plain(text: str) -> str:
-    """Text without markup, entities, personal contacts or stray spaces."""
+    """Text without markup, entities, personal contacts, halves of emojis or stray spaces."""
+    text = text.encode("utf-8", "ignore").decode()
     if "<" in text or "&" in text:
         from lxml import etree, html
 
@@ -225,6 +225,11 @@ def plain(text: str) -> str:
             unseen.drop_tree()
         text = str(tree.text_content())
     return " ".join(_CONTACT.sub("", text).split())
+
+
+def in_english(name: str, topics: Iterable[str]) -> str:
+    """A summary of what is told of in another language."""
+    return _shortened(f"{name}: {'; '.join(concepts()[topic].gloss for topic in list(topics)[:3])}.")
 
 
 def _shortened(text: str) -> str:

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from ingest.client import Client, Unreachable
 from ingest.duplicates import Alike, Catalogue
 from ingest.load import keep
-from ingest.normalise import identifier, normalised
-from ingest.source import Item, Source, Trouble, adapter
+from ingest.normalise import identifier, normalised, plain
+from ingest.source import Item, Source, Trouble, adapter, complete
 from retrieval.records import Record
 from store import sources
 from store.database import Database
@@ -105,9 +105,9 @@ def _look(database: Database, source: Source, client: Client, progress: Progress
     except Unreachable as error:
         outcome.failure = str(error)
     missing = [(key, record) for key, (record, _, gone) in known.items() if key not in met and gone is None]
-    if not outcome.failure and len(missing) > max(_SUSPICIOUS, len(known) / 2):
+    if not outcome.failure and complete(source.adapter) and len(missing) > max(_SUSPICIOUS, len(known) / 2):
         outcome.failure = f"{len(missing)} of {len(known)} records are gone: is the source broken? Nothing was ended."
-    if not outcome.failure:
+    if not outcome.failure and complete(source.adapter):
         outcome.ended = missing
     return outcome
 
@@ -148,10 +148,10 @@ def _merged_into_another(body: dict[str, Any] | None, source: Source) -> bool:
 
 
 def _new_id(item: Item, source: Source, taken: set[str]) -> str:
-    plain = identifier(item.name)
-    if plain not in taken:
-        return plain
-    own = f"{plain[:39]}-{source.name}"[:80]
+    named = identifier(plain(item.name))
+    if named not in taken:
+        return named
+    own = f"{named[:39]}-{source.name}"[:80]
     return own if own not in taken else f"{own[:71]}-{identifier('·' + item.key)[-8:]}"
 
 

@@ -113,6 +113,11 @@ def adapter(name: str) -> Adapter:
     return found
 
 
+def complete(name: str) -> bool:
+    """Whether what is no longer there has ended: not so with an adapter that only sees what came last."""
+    return bool(getattr(import_module(f"ingest.sources.{name}"), "COMPLETE", True))
+
+
 def name_of(location: str) -> str:
     """A name for a source that was only typed: its host, or its file."""
     parts = urlsplit(location)

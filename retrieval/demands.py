@@ -5,7 +5,7 @@ from __future__ import annotations
 from retrieval.patterns import Match
 from retrieval.vocabulary import vocabulary
 
-VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne", "fa"})
+VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne", "fa", "so"})
 """Languages whose verbs, and so most of their negations, come last."""
 Negation = tuple[bool, bool]
 """Whether a "not" stands before a word, and after it."""

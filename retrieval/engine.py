@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from retrieval.embeddings import SentenceEmbeddings
+import numpy as np
+
+from retrieval.delta import Overlay
+from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings
 from retrieval.fit import Action, Cause, Decision, after_search, before_search
 from retrieval.index import Damaged, Index, OpenIndex
 from retrieval.question import Question
@@ -16,8 +20,15 @@ from retrieval.shelf import Shelf
 from store import catalogue
 from store.database import Database
 from store.tables import Record as Row
+from store.tables import now
 
 Progress = Callable[[int], None]
+MOST_BESIDE = 500
+"""Changed records from which a new build is made at once."""
+QUIET = timedelta(minutes=1)
+"""For which nothing must have changed before a new build takes in what has."""
+_MARGIN = timedelta(minutes=1)
+"""By which the clocks of two machines may differ."""
 
 
 class Unavailable(Exception):
@@ -40,6 +51,12 @@ class Engine:
         self._index = index
         self._embeddings = embeddings
         self._search: Search | None = None
+        self._shelf = Shelf(())
+        self._digests: dict[str, str] = {}
+        self._began = now()
+        self._stamp: tuple[int, datetime | None] | None = None
+        self._fresh = 0
+        self._printed: tuple[tuple[int, datetime | None], str] | None = None
         self._changing = threading.Lock()
 
     @property
@@ -68,18 +85,57 @@ class Engine:
 
     def _take_over(self) -> bool:
         """Search in the published build, if it is sound and up to date."""
-        records, opened = self.records(), self._open(self._fingerprint())
+        began, records, opened = now(), self.records(), self._open(self._fingerprint())
         if opened is None:
             return False
-        self._search = Search(Shelf(records), opened, self._embeddings)
+        self._search_in(records, opened, began)
         return True
+
+    def _search_in(self, records: Sequence[Record], opened: OpenIndex, began: datetime) -> None:
+        """Search these records, which were read at `began`, and what changes later."""
+        self._shelf, self._began = Shelf(records), began - _MARGIN
+        self._digests = {record.id: record.digest() for record in records}
+        self._search, self._stamp = Search(self._shelf, opened, self._embeddings), None
+
+    def refresh(self) -> int:
+        """Search what has changed since the build as well; gives how many records that are.
+
+        The build goes on to answer for what did not change, so that one changed record takes no new build.
+        """
+        search = self._search
+        if search is None:
+            return 0
+        with self._database.read() as session:
+            stamp = catalogue.stamp(session)
+            if stamp == self._stamp:
+                return self._fresh
+            rows = catalogue.changed_since(session, self._began)
+        records = {row.id: to_record(row) for row in rows if row.withdrawn_at is None}
+        come = [record for record in records.values() if record.digest() != self._digests.get(record.id)]
+        gone = [row.id for row in rows if row.id not in records]
+        with self._changing:
+            if self._search is not search:
+                return 0  # another build was taken over meanwhile, with another shelf
+            self._search = self._laid_over(search, come, gone)
+            self._stamp, self._fresh = stamp, len(come) + len(gone)
+        return self._fresh
+
+    def _laid_over(self, search: Search, come: Sequence[Record], gone: Sequence[str]) -> Search:
+        from retrieval.index import texts
+
+        build = search.index.build if isinstance(search.index, Overlay) else search.index
+        remembered = RememberedEmbeddings(self._embeddings, self._database)
+        fresh = {r.id: np.array(remembered.embed_documents(texts(r)), np.float32) for r in come if r.offered}
+        overlay = Overlay(build, {*gone, *(record.id for record in come)}, fresh)
+        ended = [record.id for record in come if not record.offered]
+        return Search(self._shelf.changed(come, [*gone, *ended]), overlay, self._embeddings)
 
     def _build(self, progress: Progress, expect: Callable[[int], None]) -> None:
         from retrieval.index import texts
 
-        records, digest = self.records(), self._fingerprint()
+        began, records, digest = now(), self.records(), self._fingerprint()
         expect(sum(len(texts(record)) for record in records))
-        self._search = Search(Shelf(records), self._index.build(records, digest, progress), self._embeddings)
+        self._search_in(records, self._index.build(records, digest, progress), began)
 
     def _open(self, digest: str) -> OpenIndex | None:
         newest = self._index.newest()
@@ -92,7 +148,18 @@ class Engine:
 
     def _fingerprint(self) -> str:
         with self._database.read() as session:
-            return f"{self._embeddings.model}:{catalogue.fingerprint(session)[:48]}"
+            stamp = catalogue.stamp(session)
+            if self._printed is None or self._printed[0] != stamp:
+                self._printed = stamp, f"{self._embeddings.model}:{catalogue.fingerprint(session)[:48]}"
+            return self._printed[1]
+
+    def due(self) -> bool:
+        """Whether it is time for a new build: much has changed, or nothing for a while."""
+        if not self.outdated():
+            return False
+        with self._database.read() as session:
+            _, newest = catalogue.stamp(session)
+        return self._fresh >= MOST_BESIDE or newest is None or now() - newest > QUIET
 
     def outdated(self) -> bool:
         """Whether the records in SQL are no longer those of the newest build. A rollback holds until they change."""
@@ -116,7 +183,8 @@ class Engine:
                 return False
             if opened is None:
                 return False
-            self._search = Search(Shelf(self.records()), opened, self._embeddings)
+            began = now()
+            self._search_in(self.records(), opened, began)
             return True
 
     def withdraw(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from math import log
 
 from retrieval.words import words
@@ -64,22 +65,46 @@ class Bm25:
 
     def __init__(self, documents: Mapping[str, str]) -> None:
         """`documents`: id → text."""
-        self._postings: dict[str, dict[str, float]] = defaultdict(dict)
-        lengths = {key: Counter(stems(text)) for key, text in documents.items()}
-        average = sum(c.total() for c in lengths.values()) / max(1, len(lengths))
-        for key, counts in lengths.items():
-            norm = _K1 * (1 - _B + _B * counts.total() / average)
-            for word, count in counts.items():
-                self._postings[word][key] = count * (_K1 + 1) / (count + norm)
-        total = len(documents)
-        self._rarity = {w: log(1 + (total - len(p) + 0.5) / (len(p) + 0.5)) for w, p in self._postings.items()}
+        self._postings: dict[str, dict[str, float]] = {}
+        counted = {key: Counter(stems(text)) for key, text in documents.items()}
+        self._average = sum(c.total() for c in counted.values()) / max(1, len(counted)) or 1.0
+        self._total = len(documents)
+        for key, counts in counted.items():
+            for word, weight in self._weights(counts):
+                self._postings.setdefault(word, {})[key] = weight
+
+    def _weights(self, counts: Counter[str]) -> Iterator[tuple[str, float]]:
+        norm = _K1 * (1 - _B + _B * counts.total() / self._average)
+        return ((word, count * (_K1 + 1) / (count + norm)) for word, count in counts.items())
+
+    def changed(self, before: Mapping[str, str], after: Mapping[str, str]) -> Bm25:
+        """The same with other texts for some documents: `before` go, `after` come. What did not change is shared."""
+        new = copy(self)
+        new._postings = dict(self._postings)
+        own: set[str] = set()
+
+        def posting(word: str) -> dict[str, float]:
+            if word not in own:
+                own.add(word)
+                new._postings[word] = dict(new._postings.get(word, {}))
+            return new._postings[word]
+
+        for key, text in before.items():
+            for word in set(stems(text)):
+                posting(word).pop(key, None)
+        for key, text in after.items():
+            for word, weight in self._weights(Counter(stems(text))):
+                posting(word)[key] = weight
+        return new
 
     def scores(self, query: Iterable[str]) -> dict[str, float]:
         """Document id → score, for the documents that share a word with the query."""
         found: dict[str, float] = defaultdict(float)
         for word in set(query):
-            for key, weight in self._postings.get(word, {}).items():
-                found[key] += self._rarity[word] * weight
+            posting = self._postings.get(word, {})
+            rarity = log(1 + max(self._total - len(posting) + 0.5, 0.5) / (len(posting) + 0.5))
+            for key, weight in posting.items():
+                found[key] += rarity * weight
         return dict(found)
 
 

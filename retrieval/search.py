@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from retrieval.concepts import concepts, wider
+from retrieval.delta import Overlay
 from retrieval.embeddings import KNOWS, SentenceEmbeddings
 from retrieval.filters import OFFICIALS, WOMEN, YOUNG, barrier, local, proven
 from retrieval.guess import NOTHING
@@ -22,30 +23,30 @@ NEAREST_ENTRIES = 150
 SHOWN = 3
 
 WEIGHTS = {
-    "topic": 1.0,
-    "likely": 1.0,
-    "meaning": 0.9,
-    "words": 0.35,
-    "named": 1.2,
+    "topic": 0.37,
+    "likely": 0.51,
+    "meaning": 0.41,
+    "words": 0.21,
+    "named": 0.59,
     "audience": 0.25,
-    "own_country": 0.35,
-    "region": 0.12,
-    "elsewhere": -0.5,
-    "abroad": -0.6,
-    "language": 0.2,
-    "other_language": -0.1,
-    "foreign_language": -0.7,
-    "free": 0.08,
-    "scholarship": 0.4,
-    "certificate": 0.06,
-    "format": 0.08,
-    "unproven": -0.15,
-    "closed_group": -0.35,
-    "guide": 0.12,
-    "level": 0.1,
+    "own_country": 0.19,
+    "region": 0.04,
+    "elsewhere": -0.37,
+    "abroad": -0.48,
+    "language": 0.34,
+    "other_language": 0.02,
+    "foreign_language": -0.84,
+    "free": 0.06,
+    "scholarship": 0.31,
+    "certificate": 0.14,
+    "format": 0.2,
+    "unproven": -0.04,
+    "closed_group": -0.24,
+    "guide": 0.18,
+    "level": 0.09,
     "trust": 0.05,
 }
-"""What each feature adds to a score. Chosen by hand, checked with `dalil evaluate` on written questions."""
+"""What each feature adds to a score: chosen by hand first, then learned from labelled questions (`tests/rank.py`)."""
 
 _BROADER = 0.45
 """How much of a topic a record has that only has the more general one."""
@@ -88,7 +89,7 @@ class Found:
 class Search:
     """Searches one shelf with one published build."""
 
-    def __init__(self, shelf: Shelf, index: OpenIndex, embeddings: SentenceEmbeddings) -> None:
+    def __init__(self, shelf: Shelf, index: OpenIndex | Overlay, embeddings: SentenceEmbeddings) -> None:
         self.shelf = shelf
         self.index = index
         self._embeddings = embeddings

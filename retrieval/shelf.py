@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from functools import cache
 from math import log
 
@@ -26,14 +27,25 @@ class Shelf:
         self.bm25 = Bm25({key: _text(record) for key, record in self.records.items()})
         self.by_topic: dict[str, set[str]] = defaultdict(set)
         self.by_audience: dict[str, set[str]] = defaultdict(set)
-        self._names = Patterns.of("", _names(self.records.values()))
+        self._names = [Patterns.of("", _names(self.records.values()))]
         for record in self.records.values():
-            for topic in record.topics:
-                for concept in wider(topic):
-                    self.by_topic[concept].add(record.id)
-            for audience in record.audiences:
-                for concept in (audience,) if audience == "everyone" else wider(audience):
-                    self.by_audience[concept].add(record.id)
+            for concept in _about(record):
+                self.by_topic[concept].add(record.id)
+            for concept in _for(record):
+                self.by_audience[concept].add(record.id)
+
+    def changed(self, records: Iterable[Record], gone: Iterable[str] = ()) -> Shelf:
+        """The same with other records: new and changed ones, and without those that are gone. The rest is shared."""
+        come = {record.id: record for record in records if record.offered}
+        left = [self.records[key] for key in {*come, *gone} if key in self.records]
+        new = copy(self)
+        new.records = {key: record for key, record in self.records.items() if key not in set(gone)} | come
+        texts = [{record.id: _text(record) for record in each} for each in (left, come.values())]
+        new.bm25 = self.bm25.changed(*texts)
+        new.by_topic = _moved(self.by_topic, left, come.values(), _about)
+        new.by_audience = _moved(self.by_audience, left, come.values(), _for)
+        new._names = [self._names[0], Patterns.of("", _names(come.values()))]
+        return new
 
     def rarity(self, concept: str) -> float:
         """How much a topic says: 1 for one that few records have, less for a common one."""
@@ -44,7 +56,7 @@ class Shelf:
         """Records whose name stands in `text`, as long as it is not just a small word of its language ("ina")."""
         found = words(text)
         capitals = set() if text.isupper() else {normalise(word) for word in text.split() if word.isupper()}
-        matches = longest(self._names.find(found))
+        matches = longest(match for names in self._names for match in names.find(found))
         small = _small_words(language)
         return tuple(
             dict.fromkeys(
@@ -63,6 +75,33 @@ def _names(records: Iterable[Record]) -> Iterator[tuple[str, str]]:
         for name in (record.name, *record.names.values(), *record.also_known_as):
             if len(name) > _LONGEST_COMMON_NAME or name.isupper():
                 yield name, record.id
+
+
+def _about(record: Record) -> set[str]:
+    """The topics of a record, and the wider ones around them."""
+    return {concept for topic in record.topics for concept in wider(topic)}
+
+
+def _for(record: Record) -> set[str]:
+    """Whom a record is for, with the wider groups around them."""
+    return {c for each in record.audiences for c in ((each,) if each == "everyone" else wider(each))}
+
+
+def _moved(
+    known: dict[str, set[str]],
+    left: Iterable[Record],
+    come: Iterable[Record],
+    concepts_of: Callable[[Record], set[str]],
+) -> dict[str, set[str]]:
+    """A look-up table without the records that `left`, with those that `come`; only what changes is copied."""
+    new: dict[str, set[str]] = defaultdict(set, known)
+    for record in left:
+        for concept in concepts_of(record):
+            new[concept] = new[concept] - {record.id}
+    for record in come:
+        for concept in concepts_of(record):
+            new[concept] = new[concept] | {record.id}
+    return new
 
 
 def _text(record: Record) -> str:

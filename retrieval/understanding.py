@@ -27,9 +27,10 @@ LIKELY = 0.35
 _CLAUSE_END = re.compile(r"[;!?،؛؟۔।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
 _AGE = re.compile(
     r"\b(\d{1,2})\s*(?:-?\s*(?:years?|yrs?|yr|yo|y o|ans|anos|лет|год\w*|سنه|عام\w*|岁|歲|miaka|mwaka|shekar\w*|አመት|"
-    r"বছর\w*|साल\w*|वर्ष\w*|बर्ष\w*|saal|bochor|barsh?a\w*|سال\w*|برس|yas\w*|tahun\w*|thn|tuoi|jir\w*|sano|odun)"
+    r"বছর\w*|साल\w*|वर्ष\w*|बर्ष\w*|saal|bochor|barsh?a\w*|سال\w*|برس|yas\w*|tahun\w*|thn|tuoi|jir\w*|odun)"
     r"(?:\b|$))|"
-    r"\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|عمر|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне|umur|usia|umer|umar|उमेर|"
+    r"\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|عمر|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне|"
+    r"odun|shekara|shekaruna|shekarunta|shekarunsa|umur|usia|umer|umar|उमेर|"
     r"उम्र|yasim)\s+(?:wa\s+|ya\s+)?(\d{2})\b"
 )
 _AGE_HAN = re.compile(r"(\d{1,2})\s*[岁歲]")

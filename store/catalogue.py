@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -83,6 +83,17 @@ def fingerprint(session: Session) -> str:
     query = select(Record.id, Record.digest, Record.checked_on).where(Record.withdrawn_at.is_(None))
     lines = (f"{key}:{digest}:{day}" for key, digest, day in session.execute(query.order_by(Record.id)))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def stamp(session: Session) -> tuple[int, datetime | None]:
+    """Another one whenever a record has changed: cheap enough to ask every second."""
+    count, newest = session.execute(select(func.count(Record.id), func.max(Record.changed_at))).one()
+    return int(count), newest
+
+
+def changed_since(session: Session, moment: datetime) -> list[Record]:
+    """Records that were changed or withdrawn since a moment."""
+    return list(session.scalars(select(Record).where(Record.changed_at >= moment).order_by(Record.id)))
 
 
 def mark_checked(session: Session, record_id: str, actor: str, day: date) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from store.database import insert
 from store.desk_tables import Officer, ReferralAddress
+from store.source_tables import Revision
 from store.tables import Contact, Conversation, KeyCheck
 from store.vault import Vault, WrongKey
 
@@ -163,11 +164,14 @@ def reseal(session: Session, vault: Vault) -> int:
 
 
 def _reseal_others(session: Session, vault: Vault) -> int:
-    """What else is sealed: the secrets of officers' one-time codes, providers' referral addresses."""
+    """What else is sealed: secrets of officers' one-time codes, addresses of providers and of who sent something in."""
     officers = session.scalars(select(Officer).where(Officer.totp_sealed.is_not(None))).all()
     addresses = session.scalars(select(ReferralAddress)).all()
     for officer in officers:
         officer.totp_sealed = vault.seal(vault.open(officer.totp_sealed or ""))
     for address in addresses:
         address.address_sealed = vault.seal(vault.open(address.address_sealed))
-    return len(officers) + len(addresses)
+    senders = session.scalars(select(Revision).where(Revision.email_sealed.is_not(None))).all()
+    for sender in senders:
+        sender.email_sealed = vault.seal(vault.open(sender.email_sealed or ""))
+    return len(officers) + len(addresses) + len(senders)

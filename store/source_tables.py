@@ -68,6 +68,10 @@ class Revision(Table):
     """Who sent it in by the form, and is told the outcome."""
     mailed_at: Mapped[datetime | None]
     """When they were told by mail."""
+    due_at: Mapped[datetime | None]
+    """When the mail is tried again."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    """How often it was tried."""
     language: Mapped[str] = mapped_column(String(12), default="en", server_default="en")
     """Of who sent it in."""
     token_digest: Mapped[str | None] = mapped_column(String(64), unique=True)

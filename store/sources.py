@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import String, cast, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from store.source_tables import Duplicate, Origin, Revision, Run
@@ -91,6 +92,41 @@ def decide(session: Session, number: int, officer_id: int, *, approve: bool, rea
     revision.state, revision.decided_by = ("approved" if approve else "refused"), officer_id
     revision.decided_at, revision.reason = now(), reason
     return revision
+
+
+def of_sender(session: Session, conversation_id: int) -> Sequence[Revision]:
+    """What somebody has sent in by chat, the oldest first; of what they changed only the newest."""
+    theirs = select(Revision).where(Revision.conversation_id == conversation_id, Revision.state != "replaced")
+    return session.scalars(theirs.order_by(Revision.id)).all()
+
+
+def forget_sender(session: Session, conversation_id: int) -> None:
+    """Forget who sent something in. What nobody has approved goes with them: the words are theirs."""
+    theirs = select(Revision).where(Revision.conversation_id == conversation_id).with_for_update()
+    _forget(session, session.scalars(theirs).all())
+
+
+def expire(session: Session, before: datetime, source: str, most: int) -> int:
+    """Forget some of what was sent in so long ago and not approved, by no `source` but this; gives how many."""
+    old = select(Revision).where(Revision.source == source, Revision.created_at < before)
+    some = old.where(Revision.state != "approved", cast(Revision.body, String) != "{}").limit(most).with_for_update()
+    found = session.scalars(some).all()
+    _forget(session, found)
+    return len(found)
+
+
+def _forget(session: Session, revisions: Sequence[Revision]) -> None:
+    for revision in revisions:
+        revision.conversation_id = revision.email_sealed = revision.token_digest = revision.reason = None
+        if revision.state == "approved":
+            continue
+        if revision.state == "open":
+            revision.state, revision.decided_at = "refused", now()
+        if session.get(Record, revision.record_id) is None:  # an id is made of a name
+            pairs = (Duplicate.first == revision.record_id) | (Duplicate.second == revision.record_id)
+            session.execute(delete(Duplicate).where(pairs))
+            revision.record_id = f"forgotten-{revision.id}"
+        revision.body = {}
 
 
 def begin(session: Session, source: str) -> Run:

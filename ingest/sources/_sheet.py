@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +114,4 @@ def _text(cell: object) -> str:
         return ""
     if isinstance(cell, datetime | date):
         return cell.isoformat()[:10]
-    return str(cell).replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").strip()
+    return unescape(str(cell)).replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").strip()
