@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # MALLOC_ARENA_MAX: glibc otherwise keeps a heap for every thread, some 20 MB that nothing uses.
 
-.PHONY: run test install check bench chaos pictures evaluate lock messages cities clean
+.PHONY: run test install check bench chaos pictures evaluate scores guess lock messages cities clean
 
 run: .venv/installed
 	MALLOC_ARENA_MAX=1 $(BIN)/dalil serve
@@ -25,6 +25,13 @@ check: .venv/developing
 evaluate: .venv/installed
 	$(BIN)/dalil evaluate $(FILE)
 
+scores: .venv/developing # writes docs/scores.md
+	$(BIN)/python -m tests.scores
+
+guess: .venv/developing # learns retrieval/weights/topics.npz anew; takes scipy, which nothing else needs
+	$(BIN)/python -m pip install --quiet scipy
+	$(BIN)/python -m retrieval.learn
+
 bench: .venv/developing
 	$(BIN)/python -m tests.bench
 
@@ -39,6 +46,7 @@ pictures: .venv/developing # needs Chromium; takes those of docs/officers.md ane
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "from retrieval.understanding import warm_up; warm_up()" # compiles the vocabularies
 	@touch $@
 
 .venv/developing: .venv/installed requirements-dev.txt

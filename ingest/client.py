@@ -47,6 +47,7 @@ _OPEN6 = ipaddress.ip_network("2000::/3")
 """What of IPv6 is given out to hosts of the open internet; Python holds more for global."""
 _PASSWORD = re.compile(r"(?<=://)[^/?#@\s]+@")
 _SECRET = re.compile(r"([?&;][^=&\s]*(?:token|secret|passw|api_?key|signature)[^=&\s]*=)[^&#\s]*", re.I)
+_NO_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _BUSY = frozenset({429, 500, 502, 503, 504})
 
 
@@ -56,6 +57,14 @@ class Unreachable(Exception):
 
 class Forbidden(Unreachable):
     """The address is none that we fetch."""
+
+
+class NoHost(Unreachable):
+    """Those who know all names know none like this."""
+
+
+class TooLarge(Unreachable):
+    """The page is there, but larger than we read."""
 
 
 class Refused(Unreachable):
@@ -201,7 +210,7 @@ class Client:
         for chunk in answer.iter_bytes(_CHUNK):
             size += len(chunk)
             if size > self._largest:
-                raise Unreachable(f"{shown(address)}: larger than {self._largest / 1_000_000:g} MB")
+                raise TooLarge(f"{shown(address)}: larger than {self._largest / 1_000_000:g} MB")
             parts.append(chunk)
         return b"".join(parts)
 
@@ -357,8 +366,10 @@ def checked(host: str, port: int, *, allow_private: bool = False) -> str:
         raise Forbidden(f"{host}: there is no port {port}")
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError):
-        raise Unreachable(f"{host}: there is no such host") from None
+    except (OSError, UnicodeError) as error:
+        # Where nobody could be asked for the name (our own network is down), nothing is known of the host.
+        unknown = isinstance(error, socket.gaierror) and error.errno in _NO_NAME
+        raise (NoHost if unknown else Unreachable)(f"{host}: there is no such host") from None
     if not allow_private and not all(public(address) for address in found):
         raise Forbidden(f"{host}: lies in a private network")
     return sorted(found, key=lambda address: ":" in address)[0]

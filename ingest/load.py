@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def load(database: Database, path: Path, *, dry_run: bool = False) -> Loaded:
 def keep(session: Session, record: Record) -> catalogue.Changes:
     """Put one record into the catalogue, in the transaction of whatever made it."""
     return catalogue.load(session, [_entry(record)])
+
+
+def keep_all(session: Session, records: Sequence[Record]) -> catalogue.Changes:
+    """Put records into the catalogue."""
+    return catalogue.load(session, [_entry(record) for record in records])
 
 
 def _entry(record: Record) -> catalogue.Entry:

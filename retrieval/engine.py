@@ -214,10 +214,11 @@ class Engine:
 
 
 def to_record(row: Row) -> Record:
-    """The record of a row, with the check that was made here."""
+    """The record of a row, with the check that was made here, and the day by which the next is due."""
     record = Record.model_validate(row.body)
-    if row.checked_on and row.checked_on != record.checked:
-        record = record.model_copy(update={"checked": row.checked_on})
+    dates = {"checked": row.checked_on or record.checked, "review_by": row.review_by}
+    if dates != {"checked": record.checked, "review_by": record.review_by}:
+        record = record.model_copy(update=dates)
     return record
 
 

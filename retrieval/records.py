@@ -192,6 +192,11 @@ class Record(Model):
         return self.names.get(language, self.name)
 
     @property
+    def overdue(self) -> bool:
+        """Whether somebody should look again whether it is still right."""
+        return self.review_by is not None and self.review_by < date.today()
+
+    @property
     def offered(self) -> bool:
         """Whether it may be offered at all."""
         return self.status is not Status.ENDED and not (self.ends and self.ends < date.today())

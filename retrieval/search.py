@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import nlargest
+from itertools import chain
 
 import numpy as np
 
@@ -21,6 +24,9 @@ from retrieval.shelf import Shelf
 
 NEAREST_ENTRIES = 150
 SHOWN = 3
+MOST_SCORED = 600
+"""Records that are looked at one by one for a question."""
+_NONE: frozenset[str] = frozenset()
 
 WEIGHTS = {
     "topic": 0.37,
@@ -99,12 +105,7 @@ class Search:
         meanings = self._meanings(question)
         lexical = self._lexical(question)
         named = set(self.shelf.named(question.text, question.language))
-        candidates = set(meanings) | set(lexical) | named
-        for topic in question.topics:
-            for concept in wider(topic):
-                candidates |= self.shelf.by_topic.get(concept, set())
-        for audience in question.audiences:
-            candidates |= self.shelf.by_audience.get(audience, set())
+        candidates = self._candidates(question, set(meanings) | set(lexical) | named)
         kept_out: dict[str, int] = {}
         scored: list[Result] = []
         for key in candidates - set(skip):
@@ -121,6 +122,20 @@ class Search:
         chosen = _diverse(scored, count)
         results = tuple(Result(r.record, r.score, r.features, reasons(r.record, question)) for r in chosen)
         return Found(results, max(meanings.values(), default=0.0), kept_out)
+
+    def _candidates(self, question: Question, found: set[str]) -> set[str]:
+        """What the legs have found, and records of the topics and for the people that were named.
+
+        In a large catalogue those are too many to look at each: then the ones that have most of what was named.
+        """
+        tables = [(self.shelf.by_topic, concept) for topic in question.topics for concept in wider(topic)]
+        tables += [(self.shelf.by_audience, audience) for audience in question.audiences]
+        named = [table.get(concept, _NONE) for table, concept in tables]
+        every = found.union(*named)
+        if len(every) <= MOST_SCORED:
+            return every
+        having = Counter(chain.from_iterable(named))
+        return found | {key for key, _ in nlargest(MOST_SCORED, having.items(), key=lambda item: (item[1], item[0]))}
 
     def _meanings(self, question: Question) -> dict[str, float]:
         """Record → similarity: the mean of that of the text, where the encoder knows its language, and of the gloss."""
@@ -223,7 +238,7 @@ def _terms(record: Record, question: Question) -> dict[str, float]:
     if "guide" in question.intents:
         features["guide"] = float("toolkit" in (record.modality or ()) or record.kind == "resource")
     trust = {"high": 1.0, "medium": 0.5}.get(record.confidence, 0.0)
-    features["trust"] = trust - (1.0 if record.status is Status.UNKNOWN else 0.0)
+    features["trust"] = trust - float(record.status is Status.UNKNOWN) - float(record.overdue)
     return features
 
 

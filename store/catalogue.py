@@ -5,13 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.tables import Record, now
+
+PROVIDER = "provider"
+"""Who has checked a record if its provider has."""
+GOOD_FOR = timedelta(days=180)
+"""How long a record is taken for right that its provider has confirmed."""
+
+
+_BATCH = 500
+"""Ids that are asked for in one statement."""
 
 
 @dataclass(slots=True)
@@ -39,9 +48,12 @@ class Entry:
 
 def load(session: Session, entries: Iterable[Entry]) -> Changes:
     """Add new records and replace changed ones; a check made here stays until the record itself changes."""
-    changes = Changes()
-    known = {record.id: record for record in session.scalars(select(Record))}
-    for entry in entries:
+    changes, wanted = Changes(), list(entries)
+    known: dict[str, Record] = {}
+    for start in range(0, len(wanted), _BATCH):
+        ids = [entry.id for entry in wanted[start : start + _BATCH]]
+        known |= {record.id: record for record in session.scalars(select(Record).where(Record.id.in_(ids)))}
+    for entry in wanted:
         record = known.get(entry.id)
         if record is not None and record.digest == entry.digest and record.withdrawn_at is None:
             changes.unchanged += 1
@@ -102,6 +114,14 @@ def mark_checked(session: Session, record_id: str, actor: str, day: date) -> boo
     if record is None:
         return False
     record.checked_on, record.checked_by, record.changed_at = day, actor, now()
+    return True
+
+
+def confirm(session: Session, record_id: str, day: date) -> bool:
+    """Note that its provider confirmed a record; false if it is offered no more."""
+    if not offers(session, record_id) or not mark_checked(session, record_id, PROVIDER, day):
+        return False
+    session.get_one(Record, record_id).review_by = day + GOOD_FOR
     return True
 
 
