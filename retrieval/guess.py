@@ -39,9 +39,9 @@ class Model(NamedTuple):
     """How much each part says: the rarer, the more."""
 
 
-def guess(found: Sequence[str]) -> dict[str, float]:
+def guess(found: Sequence[str], model: Model | None = None) -> dict[str, float]:
     """Topic → probability, for the words of a text; `NOTHING` for none of them. The unlikely are left out."""
-    model = _model()
+    model = model or _model()
     places, counts = parts(found)
     if not len(places):
         return {}
@@ -50,7 +50,7 @@ def guess(found: Sequence[str]) -> dict[str, float]:
     scores = (values @ model.weights[places]) * model.scale + model.bias
     chances = np.exp(scores - scores.max())
     chances /= chances.sum()
-    return {model.topics[i]: float(chances[i]) for i in np.argsort(-chances) if chances[i] >= _LEAST}
+    return {str(model.topics[i]): float(chances[i]) for i in np.argsort(-chances) if chances[i] >= _LEAST}
 
 
 def parts(found: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from retrieval.concepts import Facet, concepts
-from retrieval.guess import NOTHING, SIZE, WEIGHTS, parts
+from retrieval.guess import NOTHING, SIZE, WEIGHTS, Model, guess, parts
 from retrieval.places import FOLDER
 from retrieval.vocabulary import languages, patterns_of
 from retrieval.words import words
@@ -61,8 +61,8 @@ def _patterns() -> Iterator[Example]:
                 yield words(pattern), (topic,), WEIGHT_OF_PATTERNS
 
 
-def learn(found: Sequence[Example], progress: Iterable[int] = range(EPOCHS)) -> dict[str, NDArray[Any]]:
-    """The weights, as `retrieval.guess.Model` has them. `progress`: the rounds, to be shown as they pass."""
+def learn(found: Sequence[Example], progress: Iterable[int] = range(EPOCHS)) -> Model:
+    """The weights. `progress`: the rounds, to be shown as they pass."""
     from scipy.sparse import csr_matrix, diags
 
     topics = [key for key, concept in concepts().items() if concept.facet is Facet.TOPIC] + [NOTHING]
@@ -83,7 +83,7 @@ def learn(found: Sequence[Example], progress: Iterable[int] = range(EPOCHS)) -> 
     weights, bias = _descend(matrix, wanted, counting, progress)
     scale = np.maximum(np.abs(weights).max(0), 1e-6) / 127
     small = np.round(weights / scale).astype(np.int8)
-    return {"topics": np.array(topics), "weights": small, "scale": scale, "bias": bias, "rarity": rarity}
+    return Model(tuple(topics), small, scale, bias, rarity)
 
 
 def _descend(
@@ -111,8 +111,29 @@ def _descend(
     return weights, bias
 
 
+def reliability(found: Sequence[Example]) -> str:
+    """How often the guess is right at each of its probabilities, on every fifth message, learned from the others."""
+    said = [example for example in found if example[2] == WEIGHT_OF_SENTENCES]
+    held = {id(example) for example in said[::5]}
+    model = learn([example for example in found if id(example) not in held], tqdm(range(EPOCHS), leave=False))
+    bins: defaultdict[int, list[bool]] = defaultdict(list)
+    for text, about, _ in said[::5]:
+        chances = {topic: chance for topic, chance in guess(text, model).items() if topic != NOTHING}
+        if about != (NOTHING,) and chances:
+            best = max(chances, key=lambda topic: chances[topic])
+            bins[min(int(chances[best] * 5), 4)].append(best in about)
+    rows = [
+        f"| {n / 5:.1f}–{(n + 1) / 5:.1f} | {len(right)} | {np.mean(right):.2f} |" for n, right in sorted(bins.items())
+    ]
+    return "\n".join(["| probability of the best topic | messages | right |", "| --- | --- | --- |", *rows])
+
+
 if __name__ == "__main__":
+    if "--reliability" in sys.argv:
+        print(reliability(examples()))
+        sys.exit()
     everything = examples(Path(sys.argv[1]) if len(sys.argv) > 1 else SENTENCES)
     WEIGHTS.parent.mkdir(exist_ok=True)
-    np.savez_compressed(WEIGHTS, **learn(everything, tqdm(range(EPOCHS), desc="Learning")))  # type: ignore[arg-type]
+    model = learn(everything, tqdm(range(EPOCHS), desc="Learning"))
+    np.savez_compressed(WEIGHTS, **model._asdict())
     print(f"{len(everything)} examples, {WEIGHTS.stat().st_size / 1e6:.1f} MB")

@@ -131,7 +131,7 @@ def _concepts(found: list[str], active: tuple[str, ...], breaks: frozenset[int])
 def _longest(naming: list[Match]) -> list[Match]:
     """The matches that no longer one contains; of another kind, what stands in its gap, or is who asks, counts too."""
     kept = longest(naming)
-    for facet in (Facet.AUDIENCE, Facet.COST, Facet.CERTIFICATE, Facet.FORMAT, Facet.LEVEL):
+    for facet in (Facet.TOPIC, Facet.AUDIENCE, Facet.COST, Facet.CERTIFICATE, Facet.FORMAT, Facet.LEVEL):
         for match in longest(m for m in naming if _facet(m) is facet):
             around = [k for k in kept if _inside(match, k) and _facet(k) is not facet]
             if around and match not in kept and (facet is Facet.AUDIENCE or all(k.loose for k in around)):
@@ -273,7 +273,9 @@ def _question(
         smalltalk=_of(wanted, Facet.SMALLTALK),
         controls=tuple(
             dict.fromkeys(
-                m.target for m in wanted if _facet(m) is Facet.CONTROL and (m.length > 1 or m.length == len(found))
+                m.target
+                for m in wanted
+                if _facet(m) is Facet.CONTROL and (_is_phrase(found, m) or m.length == len(found))
             )
         ),
         asks_someone=any(m.target == "person-phrase" for m in wanted),
@@ -284,6 +286,11 @@ def _question(
         ),
         length=len(found),
     )
+
+
+def _is_phrase(found: list[str], match: Match) -> bool:
+    """Whether a control is more than a word: a Chinese word is two characters, and says other things in a sentence."""
+    return match.length >= (4 if is_han(found[match.start]) else 2)
 
 
 def _of(matches: Iterable[Match], facet: Facet) -> tuple[str, ...]:
@@ -300,9 +307,10 @@ def _topics(matches: list[Match]) -> dict[str, float]:
             topics[match.target] = max(topics.get(match.target, 0.0), 1.0 if match.exact else _TYPO_CONFIDENCE)
     if "offline" in _of(matches, Facet.FORMAT):
         topics.setdefault("offline-learning", 0.5)
-    if not topics and "beginners" in _of(matches, Facet.LEVEL) and not _of(matches, Facet.ELSEWHERE):
+    elsewhere = _of(matches, Facet.ELSEWHERE)
+    if not topics and not elsewhere and "beginners" in _of(matches, Facet.LEVEL):
         topics["computer-basics"] = 0.5  # a beginner who names no subject means the machine itself
-    if not topics and {"parents", "children"} <= set(_of(matches, Facet.AUDIENCE)):
+    if not topics and not elsewhere and {"parents", "children"} <= set(_of(matches, Facet.AUDIENCE)):
         topics["child-online-protection"] = 0.5  # what a parent asks about a child and a telephone
     if _GENERAL in topics and len(topics) > 1:  # whoever names a topic says "digital" beside it
         topics[_GENERAL] = 0.3
