@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot import offer_talk
 from bot.cards import Cards
 from bot.outcome import Known, Manners, Outcome, TicketRequest
 from bot.replies import Replies
@@ -31,6 +32,8 @@ class Answers:
         replies, decision = Replies(language), verdict.decision
         if decision.action is Action.ANSWER:
             return self.answer(verdict, question, language)
+        if decision.cause is Cause.NEED and set(question.needs) == {offer_talk.NEED}:
+            return offer_talk.ask(self.manners.join, language, known)
         if decision.action in {Action.ESCALATE, Action.HANDOFF}:
             return self.hand_over(decision.cause, question, text, language, known)
         if decision.action is Action.REFUSE:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.confirming import Confirmations
 from bot.escalation import Escalation
 from bot.intake import Intake
 from bot.referrals import Referrals, mail
+from bot.schedule import Schedule
 from bot.settings import Settings
 from bot.signals import Signal
+from bot.submissions import Letters
 from channels.console import ConsoleChannel
 from channels.contract import Channel, GroupChannel
 from channels.web import WebChannel
@@ -89,6 +92,22 @@ class Assembly:
         return Referrals(self.database, self.vault, mail(settings), settings.public, settings.operator)
 
     @cached_property
+    def letters(self) -> Letters:
+        """What mails outcomes to those who sent something in."""
+        return Letters(self.database, self.vault, mail(self.settings), self.settings.public)
+
+    @cached_property
+    def confirmations(self) -> Confirmations:
+        """What asks providers whether records are still right."""
+        settings = self.settings
+        return Confirmations(self.database, self.vault, mail(settings), settings.public, settings.operator)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """What is fetched by itself."""
+        return Schedule(self.settings, self.database)
+
+    @cached_property
     def group(self) -> Group | None:
         """The officers' group, if one is set up."""
         from bot.group import Group
@@ -116,8 +135,14 @@ class Assembly:
         from bot.outcome import Manners
 
         settings = self.settings
-        privacy = f"{settings.public}/privacy"
-        return Manners(settings.operator, privacy, settings.retention_days, settings.helpline, settings.officer_hours)
+        return Manners(
+            settings.operator,
+            f"{settings.public}/privacy",
+            settings.retention_days,
+            settings.helpline,
+            settings.officer_hours,
+            f"{settings.public}/join",
+        )
 
     @cached_property
     def assistant(self) -> Assistant:

@@ -184,7 +184,9 @@ class Cards:
         return self._replies.run(str(record.url).rstrip("/")) if record.url else ""
 
     def checked(self, record: Record) -> str:
-        """When a person or a source last confirmed it."""
+        """When a person or a source last confirmed it, and whether it is time to do so again."""
+        again = self._("to be checked again") if record.overdue else ""
         if record.checked is None:
-            return self._("not yet checked")
-        return self._("checked on {date}").format(date=self._replies.day(record.checked))
+            return again or self._("not yet checked")
+        said = self._("checked on {date}").format(date=self._replies.day(record.checked))
+        return f"{said} · {again}" if again else said

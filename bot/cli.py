@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.terminal import catalogue, officers, start, tickets
+from bot.terminal import catalogue, links, officers, public, start, tickets
 
 if TYPE_CHECKING:
     pass
@@ -194,5 +194,7 @@ def doctor() -> None:
 
 for command in (catalogue.ingest, catalogue.sources, catalogue.catalogue, catalogue.index):
     main.add_command(command)
+catalogue.catalogue.add_command(links.links)
 main.add_command(tickets.tickets)
 main.add_command(officers.officer)
+main.add_command(public.mcp)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bot.answers import Answers
 from bot.cards import Cards
 from bot.controls import Control
+from bot.offer_talk import ASKED, OfferTalk
 from bot.outcome import Act, Known, Outcome
 from bot.replies import Replies
 from locales import LANGUAGES
@@ -18,7 +19,7 @@ from retrieval.understanding import understand
 
 ACTS = frozenset({"rate", "reopen", "news", "result", "consent"})
 """Buttons under what is said about a request; each means a change of the request."""
-_ANSWERS = frozenset({"yes", "no", "number", "language", "erase", "topic"})
+_ANSWERS = frozenset({"yes", "no", "number", "language", "erase", "topic", "offer"})
 """Commands that may answer what was asked back."""
 
 
@@ -51,6 +52,7 @@ class Commands:
             "example": self._example,
             "topic": self._topic,
             **dict.fromkeys(ACTS, self._act),
+            "offer": self._offer,
             "yes": self._yes,
             "no": self._no,
         }
@@ -156,6 +158,9 @@ class Commands:
         question = replace(before, language=language, topics={command.value: 1.0})
         return self._answers.look_up(question, question.text or text, language, known)
 
+    def _offer(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        return OfferTalk(self._answers).obey(command.value, known)
+
     def _yes(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if known.context.get("asked") == "erase":
             return self._erase(Control("erase", "yes"), text, language, known)
@@ -166,6 +171,8 @@ class Commands:
     def _no(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if known.context.get("asked") == "erase":
             return self._erase(Control("erase", "no"), text, language, known)
+        if known.context.get("asked") == ASKED:
+            return OfferTalk(self._answers).obey("cancel", known)
         if _asked_to_rate(known):
             return self._act(Control("rate", f"{known.closed}.0"), text, language, known)
         if known.context.get("last"):

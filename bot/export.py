@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from bot.replies import Replies
 from retrieval.concepts import concepts
-from store import chat, outbox
+from store import chat, outbox, sources
 from store.desk_tables import Note, Referral
+from store.source_tables import Revision
 from store.tables import Contact, Conversation, Delivery, Message, Record, Ticket
 
 LONGEST_PART = 3_000
@@ -28,6 +29,7 @@ def export(session: Session, contact: Contact, conversation: Conversation, repli
         facts.append(replies._("Your requests are answered first: {reason}").format(reason=trust.reason))
     found = session.scalars(select(Ticket).where(Ticket.conversation_id == conversation.id).order_by(Ticket.id))
     requests = ["\n".join(_Request(session, ticket, replies).lines()) for ticket in found]
+    requests += [_sent_in(each, replies) for each in sources.of_sender(session, conversation.id)]
     shown, left = _newest(requests, _ROOM // 2)
     said = [_line(entry, replies) for entry in outbox.transcript(session, conversation.id)]
     kept, cut = _newest(said, _ROOM - sum(len(each) + 1 for each in shown))
@@ -38,6 +40,12 @@ def export(session: Session, contact: Contact, conversation: Conversation, repli
         *([_left(left, replies)] if left else []),
     ]
     return _parts("\n".join([*lines, "", *kept, *([replies.export_cut(cut)] if cut else [])]).split("\n"))
+
+
+def _sent_in(revision: Revision, replies: Replies) -> str:
+    """What somebody has offered for the catalogue, and what became of it."""
+    name = replies.run(str(revision.body.get("name", "")))
+    return " ".join(filter(None, (replies.offer_state(revision.id, revision.state), f"“{name}”", revision.reason)))
 
 
 def _newest(texts: list[str], room: int) -> tuple[list[str], int]:

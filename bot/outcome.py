@@ -8,6 +8,7 @@ from typing import Any
 from channels.contract import Kind, Outgoing
 from retrieval.fit import Action, Cause
 from retrieval.question import Question
+from retrieval.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Known:
 
     def settled(self) -> dict[str, Any]:
         """The context once what was asked back is answered."""
-        return {key: value for key, value in self.context.items() if key != "asked"}
+        return {key: value for key, value in self.context.items() if key not in {"asked", "offer"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,15 @@ class TicketRequest:
     need: dict[str, Any]
     before: str
     urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Something for the catalogue that a person has sent in. Its number and id are known only at the commit."""
+
+    record: Record
+    alike: tuple[tuple[str, float], ...] = ()
+    """Records that may be the same, and how alike they are (0–1); the person says that it is another one."""
 
 
 @dataclass(slots=True)
@@ -87,6 +97,7 @@ class Outcome:
     erase: bool = False
     export: bool = False
     acts: tuple[Act, ...] = ()
+    submissions: tuple[Submission, ...] = ()
 
     def followed_by(self, later: Outcome) -> Outcome:
         """Both as one: everything is said, and the later one decides how it goes on."""
@@ -100,6 +111,7 @@ class Outcome:
             erase=self.erase or later.erase,
             export=self.export or later.export,
             acts=self.acts + later.acts,
+            submissions=(() if later.erase else self.submissions) + later.submissions,
         )
 
 
@@ -112,3 +124,5 @@ class Manners:
     retention_days: int
     helpline: str | None = None
     hours: str | None = None
+    join: str = ""
+    """Where the form is by which one offers something for the catalogue."""

@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy import ColumnElement, String, cast, delete, select
 from sqlalchemy.orm import Session
 
-from store import demand, traces
+from bot import submissions
+from store import demand, sources, traces
 from store.database import Database
 from store.desk_tables import Trust
 from store.tables import Contact, Conversation, Delivery, Message, Ticket, Turn, now
@@ -43,6 +44,7 @@ def forget(session: Session, contact: Contact, conversation: Conversation) -> No
         ticket.conversation_id = None
         if ticket.state == "open":
             ticket.state, ticket.step, ticket.outcome, ticket.closed_at = "closed", "closed", "declined", now()
+    sources.forget_sender(session, conversation.id)
     session.execute(delete(Trust).where(Trust.contact_id == contact.id))
     conversation.context = {}
     _begin_anew(contact)
@@ -75,6 +77,7 @@ def expire(database: Database, days: int) -> int:
     old += sum(iter(partial(_erase_needs, database, before), 0))
     old += sum(iter(partial(_erase_traces, database, before), 0))
     old += sum(iter(partial(_erase_questions, database, before), 0))
+    old += sum(iter(partial(_erase_submissions, database, before), 0))
     if old:
         log.info("words.expired", count=old)
     database.checkpoint()  # also of what somebody erased while others were reading
@@ -145,6 +148,13 @@ def _erase_traces(database: Database, before: datetime) -> int:
     """Erase some of what officers and providers wrote and is past its time; gives how much, 0 at the end."""
     with database.write() as session:
         return traces.expire(session, before, AT_A_TIME)
+
+
+def _erase_submissions(database: Database, before: datetime) -> int:
+    """Forget some of what was sent in and is past its time, and addresses that are no longer needed; gives how many."""
+    with database.write() as session:
+        old = sources.expire(session, before, submissions.SOURCE, AT_A_TIME)
+        return old + submissions.forget_addresses(session)
 
 
 def _erase_questions(database: Database, before: datetime) -> int:

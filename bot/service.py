@@ -32,6 +32,8 @@ LONGEST_BETWEEN = 600.0
 """Seconds between tries to build an index that cannot be built."""
 POST_EVERY = 5.0
 """Seconds between looks for requests that are to be mailed."""
+FETCH_EVERY = 60.0
+"""Seconds between looks for sources and links that are to be looked at."""
 EXPIRE_EVERY = 3600.0
 """Seconds between looks for conversations that are to be erased."""
 
@@ -59,6 +61,7 @@ class Service:
             threading.Thread(target=lambda: asyncio.run(self._send()), name="sender", daemon=True),
             threading.Thread(target=self._post, name="post", daemon=True),
             threading.Thread(target=self._tend, name="tender", daemon=True),
+            threading.Thread(target=self._fetch, name="fetcher", daemon=True),
         ]
         self._stop_worker: Callable[[], None] = lambda: None
         self._failing = False
@@ -102,11 +105,21 @@ class Service:
         """Mail what may be passed on to providers, and outcomes; a server that is slow holds up nothing else."""
         while not self._stopping.wait(POST_EVERY):
             try:
-                steps = (self._assembly.referrals.step, self._assembly.letters.step)
+                assembly = self._assembly
+                steps = (assembly.referrals.step, assembly.letters.step, assembly.confirmations.step)
                 while not self._stopping.is_set() and any(step() for step in steps):
                     pass
             except Exception:
                 log.exception("post.failed")
+
+    def _fetch(self) -> None:
+        """Look at sources and links when their time has come, if the operator wants that."""
+        while not self._stopping.wait(FETCH_EVERY):
+            try:
+                if self._assembly.schedule.wanted:
+                    self._assembly.schedule.step(now())
+            except Exception:
+                log.exception("fetch.failed")
 
     def _tend(self) -> None:
         """Move on what nobody answered in time, and ask people how it went."""

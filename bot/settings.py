@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     officer_hours: str | None = Field(
         None, max_length=120, description="when officers answer, as people are told; nothing is promised if empty"
     )
+    check_links: bool = Field(False, description="whether links of the catalogue are looked at while Dalil serves")
     retention_days: int = Field(180, ge=1, le=3650, description="days after which silent conversations are erased")
 
     @field_validator("secret_key", "twilio_auth_token", "proxies", mode="before")

@@ -15,6 +15,7 @@ from typing import Any
 from bot.answers import Answers
 from bot.commands import ACTS, Commands
 from bot.controls import Control, control, language_named
+from bot.offer_talk import ASKED, OfferTalk, is_cancelled
 from bot.outcome import Act, Heard, Known, Manners, Outcome
 from bot.replies import Replies
 from channels.contract import Kind
@@ -101,6 +102,10 @@ class Assistant:
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
         if known.held and not understand(text, known.language).distress:
             return _held(known)
+        if known.context.get("asked") == ASKED and text:
+            if offered := OfferTalk(self._answers).hear(text, known):
+                return offered
+            known = replace(known, context=known.settled())
         if not _LINK.sub("", text).strip():
             return self._unreadable(heard, text, known)
         return self._reply(text, known)
@@ -171,6 +176,8 @@ def _parts(heard: Sequence[Heard], known: Known) -> Iterator[Control | list[Hear
 
 def _command(message: Heard, known: Known) -> Control | None:
     """The command that a message is, with its text."""
+    if known.context.get("asked") == ASKED and not message.choice and is_cancelled(message.text, known):
+        return Control("offer", "cancel", message.text)  # "cancel" means "stop" otherwise
     command = control(message.text, message.choice or _typed(message, known), known.language)
     if known.context.get("asked") == "language" and (command is None or command.name == "number"):
         named = language_named(message.text)

@@ -19,7 +19,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bot import metrics, webhooks
+from bot import confirm, join, metrics, public, webhooks
 from bot.pages import assets, render
 from bot.webchat import Parts, language_of, routes
 from locales import translations
@@ -55,6 +55,9 @@ def create_app(parts: Parts) -> FastAPI:
     app = FastAPI(title="Dalil", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(routes(parts))
     app.include_router(webhooks.routes(parts))
+    app.include_router(join.routes(parts))
+    app.include_router(public.routes(parts))
+    app.include_router(confirm.routes(parts))
     _add_health(app, parts)
     _add_metrics(app, parts)
     _add_files(app)

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from bot import learned, metrics, routing
+from bot import learned, metrics, routing, submissions
 from bot.acts import apply
 from bot.export import export
 from bot.outcome import Heard, Known, Outcome, TicketRequest
@@ -136,6 +136,7 @@ class Worker:
             _remember(session, conversation_id, outcome)
         turn_id = None if outcome.erase else turn.id
         ticket_id = self._ticket(session, conversation_id, known, outcome)
+        _send_in(session, conversation_id, outcome)
         tickets.add_media(session, conversation_id, [message.kind for message in messages if message.kind in _MEDIA])
         for message in [*outcome.messages, *self._exported(session, conversation_id, outcome)]:
             limit = self._limits.get(known.channel)
@@ -225,6 +226,19 @@ def _person(session: Session, conversation_id: int) -> tuple[Conversation, Conta
     both = select(Conversation, Contact).join(Contact, Contact.id == Conversation.contact_id)
     conversation, contact = session.execute(both.where(Conversation.id == conversation_id)).one()
     return conversation, contact
+
+
+def _send_in(session: Session, conversation_id: int, outcome: Outcome) -> None:
+    """Keep what the person offers, and say under which number."""
+    replies = Replies(outcome.language)
+    for each in outcome.submissions:
+        if submissions.count_open(session, conversation_id) >= submissions.MOST_OPEN:
+            outcome.messages.append(replies.offers_wait())
+            return
+        sender: dict[str, Any] = {"conversation_id": conversation_id, "language": outcome.language}
+        revision = submissions.submit(session, each.record, each.alike, **sender)
+        _person(session, conversation_id)[1].erased_at = None  # who sends something in is here again
+        outcome.messages.append(replies.offer_kept(revision.id))
 
 
 def _remember(session: Session, conversation_id: int, outcome: Outcome) -> None:

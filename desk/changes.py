@@ -37,6 +37,7 @@ _SHOWN = (
     "kind",
     "url",
     "topics",
+    "audiences",
     "languages",
     "regions",
     "cost",
@@ -126,6 +127,7 @@ class _Said:
             "kind": _("What it is"),
             "url": _("Link"),
             "topics": _("Topics"),
+            "audiences": _("Who can join"),
             "languages": _("Languages"),
             "regions": _("Countries"),
             "cost": _("Cost"),
@@ -140,6 +142,7 @@ class _Said:
             return ""
         names: dict[str, Any] = {
             "topics": self._names.topic,
+            "audiences": self._names.audience,
             "languages": self._names.language,
             "regions": self._names.country,
             "cost": self._cards.costs().get,
@@ -147,7 +150,7 @@ class _Said:
         }
         each: Iterable[Any] = value if isinstance(value, list) else [value]
         called = names.get(name, str)
-        return ", ".join(str(called(one) or one) for one in each)
+        return ", ".join(str(called(one) or one) for one in each if one != "everyone")
 
 
 def _decide(parts: Parts, visit: Visit, number: int, approve: bool, reason: str | None) -> None:
@@ -160,8 +163,13 @@ def _decide(parts: Parts, visit: Visit, number: int, approve: bool, reason: str 
             _publish(session, visit, revision)
         told(session, parts.limits, revision)
         what = "approve" if approve else "refuse"
-        tickets.note(session, visit.officer.login, f"change.{what}", f"{number} {revision.record_id}")
+        tickets.note(session, visit.officer.login, f"change.{what}", f"{number} {_about(revision)}")
     parts.said.set()
+
+
+def _about(revision: Revision) -> str:
+    """What the log says of it: of what was refused no name, which may tell who sent it in and wants to be forgotten."""
+    return revision.record_id if revision.state == "approved" else revision.source
 
 
 def _publish(session: Session, visit: Visit, revision: Revision) -> None:

@@ -14,12 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from bot.cards import Cards
+from bot.offering import COSTS, FORMATS, KINDS, UNKNOWN, Senseless, officer, read_record, topics
 from bot.replies import Replies
 from channels.text import clean
 from desk.access import Access, Visit, page, proven
 from desk.named import Names
 from desk.parts import Parts
-from desk.proposing import COSTS, FORMATS, KINDS, LONGEST_WORDS, UNKNOWN, Senseless, read_record, read_words, topics
+from desk.proposing import LONGEST_WORDS, read_words
 from desk.queue import Number
 from ingest.load import keep
 from locales import translations
@@ -130,7 +131,7 @@ def _sorted(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def _propose_record(parts: Parts, visit: Visit, number: int, form: FormData) -> Response:
     given, about = _typed(form), [str(topic) for topic in form.getlist("topics")]
     try:
-        record = read_record(number, given, about, visit.language.code)
+        record = read_record(officer(number), given, about, visit.language.code)
     except Senseless as error:
         return _form(parts, visit, number, error.problems, given, about)
     with parts.database.write() as session:

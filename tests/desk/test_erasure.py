@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from bot import submissions
 from bot.delivery import Sender
 from bot.export import LONGEST_PART, MOST_PARTS
 from bot.intake import Intake
+from bot.offering import PROVIDER, read_record
 from bot.outcome import Manners
 from bot.privacy import LAST_WORD, expire
 from bot.referrals import Referrals
@@ -30,6 +32,7 @@ from store import builds, contacts, demand, tickets
 from store.database import Database
 from store.demand import unmet, wishes
 from store.desk_tables import Announced, Link, Note, Presence, Proposal, Referral, Trust
+from store.source_tables import LinkCheck, Origin, Revision, Run
 from store.tables import Audit, Contact, Conversation, Delivery, Message, Record, Table, Ticket, Vector
 from store.vault import Vault
 from tests.desk.conftest import House
@@ -175,12 +178,29 @@ class Story:
             builds.publish(session, builds.begin(session, "digest").id)
             session.add(Vector(model="model", digest="digest", values=b"0000"))
             session.add(Announced(ticket_id=self.second, external_id="17", state="free:0"))
+            session.add(Run(source="dial"))
+            session.add(Origin(source="dial", key="1", record_id="school", digest="d"))
+            session.add(LinkCheck(record_id="school", url="https://school.example"))
             session.execute(update(Delivery).where(Delivery.author == "officer").values(failure=f"to {ADDRESS}"))
             session.execute(update(Referral).values(failure=f"about {NAME}"))
             contact = session.scalars(select(Contact)).one()
             contact.country, contact.audience, contact.origin = "TZ", "youth", "a network"
             conversation = session.scalars(select(Conversation)).one()
             conversation.context = {**conversation.context, "question": {"text": FIRST}}
+        self.offer()
+
+    def offer(self) -> None:
+        """What the person has sent in: one thing is refused, two wait, each beside something that it may be."""
+        clinic = self.clinic
+        given = {"kind": "programme", "provider": NAME, "summary": f"By {NAME}.", "teaches": "Welding"}
+        given |= dict.fromkeys(("cost", "modality"), "unknown")
+        with clinic.database.write() as session:
+            sender = {"conversation_id": session.scalars(select(Conversation.id)).one(), "language": "en"}
+            for name in ("Karakana of Mwinyi", "The Kumasi school", "Evenings in the karakana"):
+                record = read_record(PROVIDER, given | {"name": name}, ["entrepreneurship"], "en")
+                sealed = clinic.vault.seal("zubeida@karakana.example")
+                submissions.submit(session, record, [("school", 0.9)], email_sealed=sealed, **sender)
+        self.lead.post("/changes/1", decision="refuse", reason=f"I do not know {NAME}.")
 
 
 def _record() -> Record:
@@ -220,6 +240,7 @@ def test_the_story_leaves_traces_in_every_table_that_can_hold_them(story: Story)
     assert [name for name, text in kept.items() if not text] == [], "the story should fill every table"
     marked = {name for name, _ in traces(story.clinic.database)}
     assert marked >= {"message", "delivery", "ticket", "note", "presence", "referral", "proposal", "trust"}
+    assert marked >= {"revision", "duplicate"}
     assert "conversation" in marked
 
 
@@ -315,6 +336,22 @@ def test_what_a_lead_approved_stays_common_knowledge(story: Story) -> None:
     lay_over({})
 
 
+def test_what_was_sent_in_is_forgotten_but_for_what_everybody_may_know(story: Story) -> None:
+    clinic = story.clinic
+    known = {"name": "The school", "summaries": {"en": "Welding."}}
+    with clinic.database.write() as session:
+        values = {"state": "approved", "record_id": "the-school", "body": known}
+        session.execute(update(Revision).where(Revision.id == 2).values(values))
+    clinic.erases()
+    theirs = _rows(clinic, Revision)
+    assert {(each.conversation_id, each.email_sealed, each.reason) for each in theirs} == {(None, None, None)}
+    assert [(each.state, each.body) for each in sorted(theirs, key=lambda each: int(each.id))] == [
+        ("refused", {}),
+        ("approved", known),
+        ("refused", {}),
+    ]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -331,6 +368,8 @@ def test_what_a_lead_approved_stays_common_knowledge(story: Story) -> None:
         "/gaps.csv",
         "/referrals",
         "/proposals",
+        "/changes",
+        "/alike",
         "/audit",
         "/audit.csv",
         "/weakness",
@@ -492,6 +531,8 @@ def test_an_export_tells_everything_in_words(story: Story) -> None:
         f"You: {FIRST}",
         f"Officer: Dear {NAME}, I am asking in Kijitonyama.",
         "You: my karakana is behind the mosque",
+        f"Number 1 was not taken into the catalogue. “Karakana of Mwinyi” I do not know {NAME}.",
+        "Number 3 waits for a person to look at it. “Evenings in the karakana”",
     ):
         assert part in text
     assert "has a karakana" not in text, "that is for officers"

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from bot import learned
 from bot.assembly import Assembly
 from bot.cards import Cards
+from bot.offering import COSTS, FORMATS
 from bot.outcome import Manners
 from bot.replies import Replies
 from bot.service import Service
@@ -26,7 +27,7 @@ from bot.settings import Settings
 from bot.turn import Assistant
 from bot.worker import Worker
 from channels.contract import Inbound, Kind
-from desk.proposing import COSTS, FORMATS, identifier
+from ingest.normalise import identifier
 from retrieval.embeddings import SentenceEmbeddings
 from retrieval.engine import Engine
 from retrieval.fit import Action
@@ -48,7 +49,7 @@ OFFER = {
     "url": "https://asali.example/evenings",
     "summary": "Evening classes on spreadsheets for people who sell honey.",
     "teaches": "spreadsheets for honey sales\nstock lists of a small farm",
-    "topics": "office-software",
+    "topics": "spreadsheets",
     "languages": "sw, en",
     "countries": "KE, UG",
     "cost": "free",
