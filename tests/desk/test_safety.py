@@ -32,7 +32,7 @@ EVIL = [
     '"><img src=x onerror=alert(1)>',
     "javascript:alert(1)",
     "\u202etxt.exe",
-    "{{7*7}}",
+    "{{7*7919}}",
     "' onmouseover='alert(1)",
     "</textarea><svg onload=alert(1)>",
 ]
@@ -88,7 +88,7 @@ def check(page: str) -> Reader:
     reader = Reader(page)
     assert reader.found == []
     assert reader.loose == []
-    assert "49" not in re.findall(r"\d+", reader.text.replace("{{7*7}}", ""))
+    assert "55433" not in re.findall(r"\d+", reader.text.replace("{{7*7919}}", ""))
     return reader
 
 
@@ -283,7 +283,7 @@ def test_a_draft_of_an_answer_is_plain_text(harmed: tuple[House, Seat, int]) -> 
     _, seat, number = harmed
     answer = seat.browser.get(f"/desk/chats/{number}/drafting", params={"record": WAYS_IN})
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert "{{7*7}}" not in answer.text
+    assert "{{7*7919}}" not in answer.text
 
 
 def test_a_need_that_names_what_nobody_knows_breaks_neither_page_nor_search(stocked: House) -> None:
