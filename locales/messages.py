@@ -21,6 +21,8 @@ METHODS = {
 KEYWORDS = {"_": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
 SHOWN_FACETS = ("topic", "audience", "level")
 """Facets of concepts whose glosses people read, as reasons and topics to choose from."""
+_SEVERAL = 4
+"""Languages from which it is no accident that they say the same."""
 NOT_REVIEWED = "No native speaker has reviewed this translation yet."
 
 
@@ -108,6 +110,19 @@ def faults(code: str, source: Catalog, domain: str = DOMAIN) -> list[str]:
     return found
 
 
+def copied(domain: str = DOMAIN) -> list[str]:
+    """Sentences that read the same in several languages and not as in English: one was copied into the others."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for code in LANGUAGES:
+        for message in read(code, domain) if code != DEFAULT else ():
+            if isinstance(message.id, str) and isinstance(message.string, str) and message.string != message.id:
+                said.setdefault((message.id, message.string), []).append(code)
+    told = {each: codes for each, codes in said.items() if each[0] and len(codes) >= _SEVERAL}
+    return [
+        f"{', '.join(codes)}: {key!r} reads the same: {string!r}" for (key, string), codes in told.items() if string
+    ]
+
+
 def _translated(message: Message) -> bool:
     strings = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
     return all(strings) and not message.fuzzy
@@ -138,6 +153,7 @@ def check() -> int:
         found += [fault for code in others for fault in faults(code, source, domain)]
         gaps = {code: missing(code, source, domain) for code in others}
         found += [gap for code in others for gap in gaps[code] if domain == DOMAIN]
+        found += copied(domain)
         left = ", ".join(f"{code} {len(gaps[code])}" for code in others if gaps[code]) or "nothing"
         print(f"{domain}: {len(source)} sentences, {len(LANGUAGES)} languages; missing: {left}")
     for fault in found[:50]:
