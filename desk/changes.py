@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -17,19 +16,16 @@ from bot.replies import Replies
 from bot.submissions import told
 from channels.text import clean
 from desk.access import Access, Visit, page, proven
+from desk.knowledge import LONGEST_REASON
 from desk.named import Names
 from desk.parts import Parts
 from desk.queue import Number
-from ingest.load import keep
+from ingest.load import publish
 from locales import translations
-from retrieval.records import Record
-from store import sources, tickets
+from store import catalogue, sources, tickets
 from store.source_tables import Duplicate, Revision
 from store.tables import Record as Row
 
-GOOD_FOR = timedelta(days=180)
-"""After which an approved record is to be looked at again."""
-LONGEST_REASON = 300
 PER_PAGE = 25
 _SHOWN = (
     "name",
@@ -174,24 +170,27 @@ def _about(revision: Revision) -> str:
 
 def _publish(session: Session, visit: Visit, revision: Revision) -> None:
     """Put what was approved into the catalogue. That a person looked at it is a check."""
-    today = datetime.now(UTC).date()
-    dates = {"checked": today.isoformat(), "review_by": (today + GOOD_FOR).isoformat()}
     try:
-        record = Record.model_validate({**revision.body, **dates})
+        publish(session, revision.body, visit.officer.login)
     except ValidationError:  # it was written by an older Dalil
         raise HTTPException(409) from None
-    keep(session, record)
-    session.get_one(Row, record.id).checked_by = visit.officer.login
 
 
 def _pair(session: Session, pair: Duplicate) -> dict[str, Any]:
     both = []
     for key in (pair.first, pair.second):
-        row = session.get(Row, key)
-        waits = None if row else next((r for r in sources.waiting(session, 500) if r.record_id == key), None)
-        body = row.body if row else waits.body if waits else {"name": key}
-        both.append({"id": key, "body": body, "origins": sources.of_record(session, key), "offered": row is not None})
-    return {"pair": pair, "both": both}
+        row, waits = session.get(Row, key), sources.open_of(session, key)
+        body = row.body if row else waits[0].body if waits else {"name": key}
+        offered = row is not None and row.withdrawn_at is None
+        both.append({"id": key, "body": body, "origins": sources.of_record(session, key), "offered": offered})
+    return {"pair": pair, "both": both, "some": any(each["offered"] for each in both)}
+
+
+def _may_stay(session: Session, pair: Duplicate, key: str) -> bool:
+    """Whether the other one may go: what is offered does not give way to what still waits for a look."""
+    other = pair.second if key == pair.first else pair.first
+    among = pair.state == "open" and key in {pair.first, pair.second}
+    return among and (catalogue.offers(session, key) or not catalogue.offers(session, other))
 
 
 def _settle(parts: Parts, visit: Visit, form: dict[str, str]) -> None:
@@ -199,7 +198,7 @@ def _settle(parts: Parts, visit: Visit, form: dict[str, str]) -> None:
     with parts.database.write() as session:
         pair = session.get(Duplicate, (form.get("first", ""), form.get("second", "")), with_for_update=True)
         keeping = form.get("keep", "")
-        if pair is None or (keeping and (pair.state != "open" or keeping not in {pair.first, pair.second})):
+        if pair is None or (keeping and not _may_stay(session, pair, keeping)):
             raise HTTPException(409, _("This is decided already, or was never there."))
         if keeping:
             sources.merge(session, pair, keeping, visit.officer.id)

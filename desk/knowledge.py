@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
@@ -22,17 +21,13 @@ from desk.named import Names
 from desk.parts import Parts
 from desk.proposing import LONGEST_WORDS, read_words
 from desk.queue import Number
-from ingest.load import keep
+from ingest.load import publish
 from locales import translations
-from retrieval.records import Record
 from retrieval.vocabulary import languages
 from store import catalogue, proposals, tickets
 from store.desk_tables import Officer, Proposal
-from store.tables import Record as Row
 from store.tables import Ticket
 
-GOOD_FOR = timedelta(days=180)
-"""After which an approved record is to be looked at again."""
 LONGEST_REASON = 300
 
 
@@ -187,13 +182,9 @@ def _decided(session: Session, number: int, lead: int, decision: str, reason: st
 
 def _keep(session: Session, visit: Visit, proposal: Proposal) -> None:
     """Put a proposed record into the catalogue; one that has come under its id meanwhile is not overwritten."""
-    today = datetime.now(UTC).date()
-    dates = {"checked": today.isoformat(), "review_by": (today + GOOD_FOR).isoformat()}
-    record = Record.model_validate({**proposal.body, **dates})
-    if catalogue.offers(session, record.id):
+    if catalogue.offers(session, str(proposal.body["id"])):
         raise HTTPException(409, _is_there(visit))
-    keep(session, record)
-    session.get_one(Row, record.id).checked_by = visit.officer.login
+    publish(session, proposal.body, visit.officer.login)
 
 
 def _is_there(visit: Visit) -> str:

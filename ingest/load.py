@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +14,7 @@ from ingest.files import Problem, catalogue_files, read_records
 from retrieval.records import Record
 from store import catalogue
 from store.database import Database
+from store.tables import Record as Row
 
 
 @dataclass(slots=True)
@@ -38,6 +41,15 @@ def load(database: Database, path: Path, *, dry_run: bool = False) -> Loaded:
 def keep(session: Session, record: Record) -> catalogue.Changes:
     """Put one record into the catalogue, in the transaction of whatever made it."""
     return catalogue.load(session, [_entry(record)])
+
+
+def publish(session: Session, body: Mapping[str, Any], actor: str) -> Record:
+    """Put what a person has looked at into the catalogue: that is a check. Raises `ValidationError`."""
+    today = datetime.now(UTC).date()
+    record = Record.model_validate({**body, "checked": today, "review_by": today + catalogue.GOOD_FOR})
+    keep(session, record)
+    session.get_one(Row, record.id).checked_by = actor
+    return record
 
 
 def keep_all(session: Session, records: Sequence[Record]) -> catalogue.Changes:

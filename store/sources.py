@@ -79,6 +79,11 @@ def waiting(session: Session, limit: int = 100, after: int = 0) -> Sequence[Revi
     return session.scalars(query.limit(limit)).all()
 
 
+def open_of(session: Session, record_id: str) -> list[Revision]:
+    """The revisions of a record that nobody has looked at."""
+    return list(session.scalars(select(Revision).where(Revision.record_id == record_id, Revision.state == "open")))
+
+
 def count_waiting(session: Session) -> int:
     """How many revisions wait."""
     return session.scalar(select(func.count()).where(Revision.state == "open")) or 0
@@ -166,10 +171,19 @@ def merge(session: Session, pair: Duplicate, keep: str, officer_id: int) -> None
     for origin in moved:
         origin.record_id = keep
     row = session.get(Record, drop)
-    if row is not None and row.withdrawn_at is None:
+    was_offered = row is not None and row.withdrawn_at is None
+    if row is not None and was_offered:
         row.withdrawn_at = row.changed_at = now()
-    keys = [[origin.source, origin.key] for origin in moved]
-    pair.state, pair.undo = "merged", {"kept": keep, "dropped": drop, "origins": keys, "was_offered": row is not None}
+    waiting = open_of(session, drop)
+    for revision in waiting:  # approved later, it would be there twice again
+        revision.state = "replaced"
+    pair.state = "merged"
+    pair.undo = {
+        "dropped": drop,
+        "origins": [[origin.source, origin.key] for origin in moved],
+        "waiting": [revision.id for revision in waiting],
+        "was_offered": was_offered,
+    }
     pair.decided_by, pair.decided_at = officer_id, now()
 
 
@@ -181,6 +195,10 @@ def separate(session: Session, pair: Duplicate, officer_id: int) -> None:
             origin = session.get(Origin, (source, key))
             if origin is not None:
                 origin.record_id = dropped
+        for number in pair.undo["waiting"]:
+            revision = session.get(Revision, number)
+            if revision is not None and revision.state == "replaced":
+                revision.state = "open"
         row = session.get(Record, dropped)
         if row is not None and pair.undo["was_offered"]:
             row.withdrawn_at, row.changed_at = None, now()

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from bot import submissions
 from bot.offering import PROVIDER, read_record
 from bot.settings import Settings
-from desk.changes import GOOD_FOR, PER_PAGE
+from desk.changes import PER_PAGE
 from ingest.load import keep
 from retrieval.records import Record
 from store import contacts, sources
+from store.catalogue import GOOD_FOR
 from store.database import Database
 from store.source_tables import Duplicate, Origin, Revision
 from store.tables import Audit, Delivery
@@ -269,3 +270,30 @@ def test_a_pair_that_nobody_has_suggested_is_not_merged(twice: Room, fields: dic
     assert twice.record("weavers-of-asali").withdrawn_at is None
     assert settle(twice, "weavers-of-asali") == 303
     assert settle(twice, "asali-weavers") == 409, "it is merged already"
+
+
+@pytest.fixture
+def waiting(room: Room) -> tuple[Room, int]:
+    """One is offered, and what repeats it still waits."""
+    room.decide(room.sends("dial"), "approve")
+    with room.database.write() as session:
+        body = {**session.get_one(Row, "asali-weavers").body, "id": "weavers-of-asali"}
+        number = sources.propose(session, "weavers-of-asali", sources.ADDED, "mslearn", body).id
+        sources.suggest(session, "weavers-of-asali", "asali-weavers", 0.97)
+    return room, number
+
+
+def test_what_waits_and_is_merged_cannot_be_approved_beside_the_kept_one(waiting: tuple[Room, int]) -> None:
+    room, number = waiting
+    assert settle(room, "asali-weavers") == 303
+    assert room.decide(number, "approve") == 409
+    assert room.record("weavers-of-asali") is None
+
+    assert settle(room) == 303, "they are two after all"
+    assert room.decide(number, "approve") == 303
+
+
+def test_what_is_offered_does_not_give_way_to_what_waits(waiting: tuple[Room, int]) -> None:
+    room, _ = waiting
+    assert settle(room, "weavers-of-asali") == 409
+    assert room.record("asali-weavers").withdrawn_at is None
