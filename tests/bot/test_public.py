@@ -23,33 +23,12 @@ from locales import LANGUAGES
 from retrieval.records import Record
 from store import catalogue
 from store.tables import Record as Row
+from tests.records import PLAIN
 from tests.servers.page import Site
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 MAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
-PLAIN = {
-    "id": "typing-club",
-    "kind": "programme",
-    "name": "Typing Club",
-    "provider": "A club",
-    "summaries": {"en": "Learn to type."},
-    "teaches": ["typing with ten fingers"],
-    "topics": ["typing"],
-    "focus_areas": ["digital-literacy"],
-    "audiences": ["everyone"],
-    "eligibility": {"countries": ["ALL"], "groups": ["everyone"]},
-    "regions": ["GLOBAL"],
-    "languages": ["en", "sw"],
-    "modality": "unknown",
-    "cost": ["free"],
-    "certificate": "unknown",
-    "url": "https://typing.example/start",
-    "status": "active",
-    "source": "a test",
-    "evidence": "memory",
-    "confidence": "medium",
-}
 
 
 class House:

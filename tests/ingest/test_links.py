@@ -30,31 +30,11 @@ from store.links import BROKEN, SOURCE
 from store.source_tables import LinkCheck, Revision
 from store.tables import Record as Row
 from store.tables import now
+from tests import records
 from tests.servers.site import CUT, Site, serving
 
 DAY = timedelta(days=1)
-PLAIN: dict[str, Any] = {
-    "id": "typing-club",
-    "kind": "programme",
-    "name": "Typing Club",
-    "provider": "A club",
-    "summaries": {"en": "Learn to type."},
-    "teaches": ["typing with ten fingers"],
-    "topics": ["typing"],
-    "focus_areas": ["digital-literacy"],
-    "audiences": ["everyone"],
-    "eligibility": {"countries": ["ALL"], "groups": ["everyone"]},
-    "regions": ["GLOBAL"],
-    "languages": ["en"],
-    "modality": "unknown",
-    "cost": ["free"],
-    "certificate": "unknown",
-    "url": "unknown",
-    "status": "active",
-    "source": "a test",
-    "evidence": "memory",
-    "confidence": "medium",
-}
+PLAIN: dict[str, Any] = {**records.PLAIN, "languages": ["en"], "url": "unknown"}
 
 
 class House:
