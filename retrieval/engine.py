@@ -11,6 +11,7 @@ import numpy as np
 
 from retrieval.delta import Overlay
 from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings
+from retrieval.filters import kinds_asked_for
 from retrieval.fit import Action, Cause, Decision, after_search, before_search
 from retrieval.index import Damaged, Index, OpenIndex
 from retrieval.question import Question
@@ -43,6 +44,15 @@ class Verdict:
     found: Found
 
 
+@dataclass(frozen=True, slots=True)
+class _Catalogue:
+    """What SQL said at a moment."""
+
+    began: datetime
+    records: list[Record]
+    marks: dict[str, str | None]
+
+
 class Engine:
     """Answers questions from the published build. Safe to share between threads."""
 
@@ -52,7 +62,7 @@ class Engine:
         self._embeddings = embeddings
         self._search: Search | None = None
         self._shelf = Shelf(())
-        self._digests: dict[str, str] = {}
+        self._marks: dict[str, str | None] = {}
         self._began = now()
         self._stamp: tuple[int, datetime | None] | None = None
         self._fresh = 0
@@ -85,17 +95,23 @@ class Engine:
 
     def _take_over(self) -> bool:
         """Search in the published build, if it is sound and up to date."""
-        began, records, opened = now(), self.records(), self._open(self._fingerprint())
+        catalogue_then, opened = self._read(), self._open(self._fingerprint())
         if opened is None:
             return False
-        self._search_in(records, opened, began)
+        self._search_in(catalogue_then, opened)
         return True
 
-    def _search_in(self, records: Sequence[Record], opened: OpenIndex, began: datetime) -> None:
-        """Search these records, which were read at `began`, and what changes later."""
-        self._shelf, self._began = Shelf(records), began - _MARGIN
-        self._digests = {record.id: record.digest() for record in records}
-        self._search, self._stamp = Search(self._shelf, opened, self._embeddings), None
+    def _read(self) -> _Catalogue:
+        began = now()
+        with self._database.read() as session:
+            marks = catalogue.marks(session)
+            return _Catalogue(began, [to_record(row) for row in catalogue.offered(session)], marks)
+
+    def _search_in(self, catalogue_then: _Catalogue, opened: OpenIndex) -> None:
+        """Search the records that were read, and what changes later."""
+        self._shelf, self._marks = Shelf(catalogue_then.records), catalogue_then.marks
+        self._began, self._stamp = catalogue_then.began - _MARGIN, None
+        self._search = Search(self._shelf, opened, self._embeddings)
 
     def refresh(self) -> int:
         """Search what has changed since the build as well; gives how many records that are.
@@ -109,10 +125,10 @@ class Engine:
             stamp = catalogue.stamp(session)
             if stamp == self._stamp:
                 return self._fresh
-            rows = catalogue.changed_since(session, self._began)
-        records = {row.id: to_record(row) for row in rows if row.withdrawn_at is None}
-        come = [record for record in records.values() if record.digest() != self._digests.get(record.id)]
-        gone = [row.id for row in rows if row.id not in records]
+            marks = catalogue.marks(session, self._began)
+            changed = {key: mark for key, mark in marks.items() if mark != self._marks.get(key)}
+            come = [to_record(row) for row in catalogue.of_ids(session, (key for key, mark in changed.items() if mark))]
+        gone = [key for key, mark in changed.items() if mark is None]
         with self._changing:
             if self._search is not search:
                 return 0  # another build was taken over meanwhile, with another shelf
@@ -133,9 +149,9 @@ class Engine:
     def _build(self, progress: Progress, expect: Callable[[int], None]) -> None:
         from retrieval.index import texts
 
-        began, records, digest = now(), self.records(), self._fingerprint()
-        expect(sum(len(texts(record)) for record in records))
-        self._search_in(records, self._index.build(records, digest, progress), began)
+        catalogue_then, digest = self._read(), self._fingerprint()
+        expect(sum(len(texts(record)) for record in catalogue_then.records))
+        self._search_in(catalogue_then, self._index.build(catalogue_then.records, digest, progress))
 
     def _open(self, digest: str) -> OpenIndex | None:
         newest = self._index.newest()
@@ -183,8 +199,7 @@ class Engine:
                 return False
             if opened is None:
                 return False
-            began = now()
-            self._search_in(self.records(), opened, began)
+            self._search_in(self._read(), opened)
             return True
 
     def withdraw(self) -> None:
@@ -198,9 +213,10 @@ class Engine:
 
     def judge(self, question: Question, *, skip: Sequence[str] = ()) -> Verdict:
         """Decide on a question. Raises `Unavailable`."""
-        decision = before_search(question)
-        if decision is not None:
-            return Verdict(decision, Found())
+        vague = before_search(question)
+        # Software and examples are found by their own words too, where none of these is a topic.
+        if vague is not None and not (vague.cause is Cause.VAGUE and kinds_asked_for(question)):
+            return Verdict(vague, Found())
         search = self._search
         if search is None:
             raise Unavailable("there is no index")
@@ -210,6 +226,8 @@ class Engine:
             self.withdraw()
             raise Unavailable("the index cannot be read") from error
         decision = after_search(question, found)
+        if vague is not None and decision.action is not Action.ANSWER:
+            return Verdict(vague, Found())
         return Verdict(decision, found)
 
 

@@ -12,6 +12,8 @@ from retrieval.words import words
 _K1, _B = 1.2, 0.6
 _COMMON = 1_000
 """Documents from which a word may be too common to count."""
+_SHARE = 30
+"""Of all documents: a word that more than one of so many has is too common."""
 _STOP = frozenset(
     [
         "a",
@@ -104,7 +106,7 @@ class Bm25:
         found: dict[str, float] = defaultdict(float)
         for word in set(query):
             posting = self._postings.get(word, {})
-            if len(posting) > max(_COMMON, self._total // 10):
+            if len(posting) > max(_COMMON, self._total // _SHARE):
                 continue  # it tells next to nothing, and would take most of the time
             rarity = log(1 + max(self._total - len(posting) + 0.5, 0.5) / (len(posting) + 0.5))
             for key, weight in posting.items():

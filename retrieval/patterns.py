@@ -197,8 +197,13 @@ def _steps(entries: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def longest(matches: Iterable[Match]) -> list[Match]:
     """The matches that no longer match contains; of equal ones the first. In the order of the text."""
     kept: list[Match] = []
+    spans: dict[tuple[int, int], set[str]] = {}  # few, however many matches share them
     for match in sorted(matches, key=lambda m: (-m.length, m.start, m.target)):
-        inside = (k for k in kept if k.start <= match.start and match.end <= k.end)
-        if all(k.length == match.length and k.target != match.target for k in inside):
+        span = match.start, match.end
+        if any(start <= match.start and match.end <= end and (start, end) != span for start, end in spans):
+            continue
+        targets = spans.setdefault(span, set())
+        if match.target not in targets:
+            targets.add(match.target)
             kept.append(match)
     return sorted(kept, key=lambda m: (m.start, m.end))

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
-from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 
 from retrieval.concepts import concepts, wider
 from retrieval.delta import Overlay
 from retrieval.embeddings import KNOWS, SentenceEmbeddings
-from retrieval.filters import OFFICIALS, WOMEN, YOUNG, barrier, local, proven
+from retrieval.filters import (
+    NOT_TRAINING,
+    OFFICIALS,
+    WOMEN,
+    YOUNG,
+    barrier,
+    just_names,
+    kinds_asked_for,
+    local,
+    proven,
+)
 from retrieval.guess import NOTHING
 from retrieval.index import OpenIndex
 from retrieval.lexical import stems
 from retrieval.places import covers, official_languages, reach
 from retrieval.question import Question
-from retrieval.records import Record, Status
+from retrieval.records import Kind, Record, Status
 from retrieval.shelf import Shelf
 
 NEAREST_ENTRIES = 150
+BEST_LEXICAL = 60
 SHOWN = 3
-MOST_SCORED = 600
+MOST_SCORED = 400
 """Records that are looked at one by one for a question."""
-_NONE: frozenset[str] = frozenset()
 
 WEIGHTS = {
     "topic": 0.37,
@@ -51,6 +60,8 @@ WEIGHTS = {
     "guide": 0.18,
     "level": 0.09,
     "trust": 0.05,
+    "asked_kind": 0.4,
+    "linked": 0.35,
 }
 """What each feature adds to a score: chosen by hand first, then learned from labelled questions (`tests/rank.py`)."""
 
@@ -92,6 +103,15 @@ class Found:
     """How many candidates each barrier kept out."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """A question, which kinds beside training it wants (and how many of each), and the records that it names."""
+
+    question: Question
+    kinds: dict[Kind, int]
+    named: set[str]
+
+
 class Search:
     """Searches one shelf with one published build."""
 
@@ -102,40 +122,61 @@ class Search:
 
     def find(self, question: Question, *, skip: Iterable[str] = (), count: int = SHOWN) -> Found:
         """The best `count` records for a question, without those in `skip`."""
-        meanings = self._meanings(question)
-        lexical = self._lexical(question)
         named = set(self.shelf.named(question.text, question.language))
-        candidates = self._candidates(question, set(meanings) | set(lexical) | named)
+        looking = _Looking(question, kinds_asked_for(question), named)
+        meanings = {key: near for key, near in self._meanings(question).items() if self._admits(key, looking)}
+        lexical = self._lexical(looking)
+        candidates = self._candidates(question, set(meanings) | set(lexical) | named) - set(skip)
         kept_out: dict[str, int] = {}
-        scored: list[Result] = []
-        for key in candidates - set(skip):
-            record = self.shelf.records.get(key)
-            if record is None:
-                continue
-            if stopped := barrier(record, question):
-                kept_out[stopped] = kept_out.get(stopped, 0) + 1
-                continue
-            features = self._features(record, question, meanings.get(key, 0.0), lexical.get(key, 0.0), key in named)
-            score = sum(WEIGHTS[name] * value for name, value in features.items())
-            scored.append(Result(record, score, features))
-        scored.sort(key=lambda result: (-result.score, result.record.id))
-        chosen = _diverse(scored, count)
+
+        def scored(keys: Iterable[str], linked: bool) -> list[Result]:
+            found = []
+            for key in keys:
+                record = self.shelf.records.get(key)
+                if record is None or not self._admits(key, looking):
+                    continue
+                if stopped := barrier(record, question):
+                    kept_out[stopped] = kept_out.get(stopped, 0) + 1
+                    continue
+                features = self._features(record, looking, meanings.get(key, 0.0), lexical.get(key, 0.0), linked)
+                found.append(Result(record, sum(WEIGHTS[name] * value for name, value in features.items()), features))
+            return sorted(found, key=lambda result: (-result.score, result.record.id))
+
+        ranked = scored(candidates, linked=False)
+        if belonging := self._belonging(ranked, looking) - set(skip):
+            others = [result for result in ranked if result.record.id not in belonging]
+            ranked = sorted([*others, *scored(belonging, linked=True)], key=lambda r: (-r.score, r.record.id))
+        chosen = _diverse(ranked, count, looking.kinds)
         results = tuple(Result(r.record, r.score, r.features, reasons(r.record, question)) for r in chosen)
         return Found(results, max(meanings.values(), default=0.0), kept_out)
+
+    def _admits(self, key: str, looking: _Looking) -> bool:
+        """Whether a record is training, or of another kind that was asked for or named, and about the right thing."""
+        record = self.shelf.records.get(key)
+        if record is None or record.kind not in NOT_TRAINING:
+            return True
+        fitting = [_closeness(topic, record) > 0 for topic, sure in looking.question.topics.items() if sure >= 1]
+        if record.kind in looking.kinds:
+            return not fitting or any(fitting)
+        return key in looking.named and just_names(looking.question) and all(fitting)
+
+    def _belonging(self, ranked: Sequence[Result], looking: _Looking) -> set[str]:
+        """What is linked with the software that was named, or with the best of the software or experiences found."""
+        named = [key for key in looking.named if (r := self.shelf.records.get(key)) and r.kind is Kind.PRODUCT]
+        best = [result.record.id for result in ranked if result.record.kind in NOT_TRAINING][:1]
+        linked = (record for key in best or named for record in self.shelf.linked(key))
+        return {record.id for record in linked if record.kind not in NOT_TRAINING}
 
     def _candidates(self, question: Question, found: set[str]) -> set[str]:
         """What the legs have found, and records of the topics and for the people that were named.
 
         In a large catalogue those are too many to look at each: then the ones that have most of what was named.
         """
-        tables = [(self.shelf.by_topic, concept) for topic in question.topics for concept in wider(topic)]
-        tables += [(self.shelf.by_audience, audience) for audience in question.audiences]
-        named = [table.get(concept, _NONE) for table, concept in tables]
+        topics = [concept for topic in question.topics for concept in wider(topic)]
+        named = [self.shelf.by_topic[concept] for concept in topics if concept in self.shelf.by_topic]
+        named += [self.shelf.by_audience[who] for who in question.audiences if who in self.shelf.by_audience]
         every = found.union(*named)
-        if len(every) <= MOST_SCORED:
-            return every
-        having = Counter(chain.from_iterable(named))
-        return found | {key for key, _ in nlargest(MOST_SCORED, having.items(), key=lambda item: (item[1], item[0]))}
+        return every if len(every) <= MOST_SCORED else found | self.shelf.having_most(named, MOST_SCORED)
 
     def _meanings(self, question: Question) -> dict[str, float]:
         """Record → similarity: the mean of that of the text, where the encoder knows its language, and of the gloss."""
@@ -150,18 +191,21 @@ class Search:
         nearest = self.index.nearest(mean.tolist(), NEAREST_ENTRIES)
         return {key: cosine * length for key, cosine in nearest.items()}
 
-    def _lexical(self, question: Question) -> dict[str, float]:
-        scores = self.shelf.bm25.scores(stems(f"{gloss(question)} {question.text}"))
-        top = max(scores.values(), default=0.0)
-        ranked = sorted(scores, key=lambda key: -scores[key])[:60]
-        return {key: scores[key] / top for key in ranked}
+    def _lexical(self, looking: _Looking) -> dict[str, float]:
+        every = self.shelf.bm25.scores(stems(f"{gloss(looking.question)} {looking.question.text}"))
+        scores = {key: score for key, score in every.items() if self._admits(key, looking)}
+        ranked = nlargest(BEST_LEXICAL, scores.items(), key=itemgetter(1))
+        return {key: score / ranked[0][1] for key, score in ranked}
 
     def _features(
-        self, record: Record, question: Question, meaning: float, lexical: float, named: bool
+        self, record: Record, looking: _Looking, meaning: float, lexical: float, linked: bool
     ) -> dict[str, float]:
+        question = looking.question
         features = {"topic": self._topic(record, question), "meaning": meaning, "words": lexical}
         features["likely"] = sum(c * _closeness(t, record) for t, c in question.likely.items() if t != NOTHING)
-        features["named"] = float(named)
+        features["named"] = float(record.id in looking.named)
+        features["asked_kind"] = float(record.kind in NOT_TRAINING)  # no other of these is looked at
+        features["linked"] = float(linked)
         features |= _place(record, question) | _people(record, question) | _terms(record, question)
         return features
 
@@ -199,6 +243,8 @@ def _closeness(topic: str, record: Record) -> float:
 def _place(record: Record, question: Question) -> dict[str, float]:
     if not local(record):
         return {}
+    if record.kind is Kind.EXPERIENCE:  # of use to everybody; the country itself may have been asked about
+        return {"own_country": float(bool(set(record.regions) & set(question.countries)))}
     if not question.countries:
         return {"elsewhere": 1.0 - reach(record.regions, question.language)}
     if not any(covers(record.regions, country) for country in question.countries):
@@ -243,7 +289,7 @@ def _terms(record: Record, question: Question) -> dict[str, float]:
 
 
 def _language(record: Record, question: Question) -> dict[str, float]:
-    if record.languages is None:
+    if record.languages is None or record.kind in NOT_TRAINING:  # nobody has to follow lessons in it
         return {}
     offered = set(record.languages)
     if offered & ({*question.taught_in, *question.speaks} or {question.language}):
@@ -266,16 +312,21 @@ def _format(record: Record, question: Question) -> float:
     return sum(bool(modes & modes_wanted) for modes_wanted in asked) / len(asked) if asked else 0.0
 
 
-def _diverse(ranked: list[Result], count: int) -> list[Result]:
-    """The best of the list, not three times the same provider."""
+def _diverse(ranked: Sequence[Result], count: int, kinds: Mapping[Kind, int]) -> list[Result]:
+    """The best of the list, not three times the same provider, and no more of a kind than there is room for."""
     chosen: list[Result] = []
     providers: set[str] = set()
+    room = {kind: kinds.get(kind, 1) for kind in NOT_TRAINING}
     for result in ranked:
         if len(chosen) == count:
             break
-        if result.record.provider not in providers:
+        record = result.record
+        if record.kind in NOT_TRAINING:  # who makes software may teach it too: both are shown
+            room[record.kind] -= 1
+            chosen += [result] * (room[record.kind] >= 0)
+        elif record.provider not in providers:
             chosen.append(result)
-            providers.add(result.record.provider)
+            providers.add(record.provider)
     return chosen
 
 

@@ -8,6 +8,9 @@ from copy import copy
 from functools import cache
 from math import log
 
+import numpy as np
+from numpy.typing import NDArray
+
 from retrieval.concepts import concepts, wider
 from retrieval.lexical import Bm25
 from retrieval.patterns import Patterns, longest
@@ -27,12 +30,19 @@ class Shelf:
         self.bm25 = Bm25({key: _text(record) for key, record in self.records.items()})
         self.by_topic: dict[str, set[str]] = defaultdict(set)
         self.by_audience: dict[str, set[str]] = defaultdict(set)
+        self._naming: dict[str, set[str]] = defaultdict(set)
+        """Record → those that say that it belongs to them."""
         self._names = [Patterns.of("", _names(self.records.values()))]
+        self._keys = list(self.records)
+        self._rows = {key: row for row, key in enumerate(self._keys)}
+        self._arrays: dict[int, tuple[set[str], NDArray[np.int32]]] = {}
         for record in self.records.values():
             for concept in _about(record):
                 self.by_topic[concept].add(record.id)
             for concept in _for(record):
                 self.by_audience[concept].add(record.id)
+            for other in record.related:
+                self._naming[other].add(record.id)
 
     def changed(self, records: Iterable[Record], gone: Iterable[str] = ()) -> Shelf:
         """The same with other records: new and changed ones, and without those that are gone. The rest is shared."""
@@ -44,13 +54,36 @@ class Shelf:
         new.bm25 = self.bm25.changed(*texts)
         new.by_topic = _moved(self.by_topic, left, come.values(), _about)
         new.by_audience = _moved(self.by_audience, left, come.values(), _for)
+        new._naming = _moved(self._naming, left, come.values(), lambda record: set(record.related))
         new._names = [self._names[0], Patterns.of("", _names(come.values()))]
+        new._keys = [*self._keys, *(key for key in come if key not in self._rows)]
+        new._rows = {key: row for row, key in enumerate(new._keys)}
+        new._arrays = {}
         return new
+
+    def having_most(self, tables: Sequence[set[str]], count: int) -> set[str]:
+        """The `count` records that stand in most of these sets of ours."""
+        often = np.bincount(np.concatenate([self._array(table) for table in tables]), minlength=len(self._keys))
+        return {self._keys[row] for row in np.argsort(-often, kind="stable")[:count]}
+
+    def _array(self, table: set[str]) -> NDArray[np.int32]:
+        """The places of the records in one of our sets, which never change; kept, for counting sets is slow."""
+        kept = self._arrays.get(id(table))
+        if kept is None:  # the set is kept too, so that its id stays its own
+            places = np.fromiter((self._rows[key] for key in table), np.int32, len(table))
+            kept = self._arrays[id(table)] = table, places
+        return kept[1]
 
     def rarity(self, concept: str) -> float:
         """How much a topic says: 1 for one that few records have, less for a common one."""
         having = len(self.by_topic.get(concept, ()))
         return log(1 + len(self.records) / (1 + having)) / log(1 + len(self.records))
+
+    def linked(self, key: str) -> tuple[Record, ...]:
+        """The records that belong to one: those that it names, in its order, then those that name it."""
+        own = self.records[key].related if key in self.records else ()
+        every = dict.fromkeys((*own, *sorted(self._naming.get(key, ()))))
+        return tuple(self.records[other] for other in every if other in self.records and other != key)
 
     def named(self, text: str, language: str = "en") -> tuple[str, ...]:
         """Records whose name stands in `text`, as long as it is not just a small word of its language ("ina")."""

@@ -103,9 +103,22 @@ def stamp(session: Session) -> tuple[int, datetime | None]:
     return int(count), newest
 
 
-def changed_since(session: Session, moment: datetime) -> list[Record]:
-    """Records that were changed or withdrawn since a moment."""
-    return list(session.scalars(select(Record).where(Record.changed_at >= moment).order_by(Record.id)))
+def marks(session: Session, since: datetime | None = None) -> dict[str, str | None]:
+    """What tells whether a record has changed, by id; none for those that are withdrawn. `since`: changed after it."""
+    asked = select(Record.id, Record.digest, Record.checked_on, Record.review_by, Record.withdrawn_at)
+    if since is not None:
+        asked = asked.where(Record.changed_at >= since)
+    rows = session.execute(asked)
+    return {key: None if gone else f"{digest}:{checked}:{due}" for key, digest, checked, due, gone in rows}
+
+
+def of_ids(session: Session, ids: Iterable[str]) -> list[Record]:
+    """The records of these ids, by id."""
+    wanted, found = sorted(ids), list[Record]()
+    for start in range(0, len(wanted), _BATCH):
+        asked = select(Record).where(Record.id.in_(wanted[start : start + _BATCH])).order_by(Record.id)
+        found += session.scalars(asked)
+    return found
 
 
 def mark_checked(session: Session, record_id: str, actor: str, day: date) -> bool:
