@@ -1,4 +1,8 @@
-"""Catalogue files (YAML) → records, with a message for every row that is wrong."""
+"""Catalogue files (YAML) → records, with a message for every row that is wrong.
+
+Names and summaries in other languages may stand in the record itself, or, so that a translator has one file to read,
+in `translations/<language>.yaml` beside the file: `record id: {name: …, summary: …}`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,10 @@ from retrieval.yaml import BadYaml, lines, parse
 
 Lines = dict[tuple[str | int, ...], int]
 """Path of a value in a file → its line."""
+Translations = dict[str, dict[str, dict[str, str]]]
+"""Record id → `names` and `summaries` → language → text."""
 
+_TRANSLATED = {"name": "names", "summary": "summaries"}
 STARTER = Path(__file__).parent / "starter"
 
 
@@ -45,8 +52,12 @@ def catalogue_files(path: Path) -> list[Path]:
 def read_records(paths: list[Path]) -> Iterator[Record | Problem]:
     """Every record of the files, or what is wrong with it. Of two with the same id the first is taken."""
     seen: dict[str, str] = {}
+    translated: Translations = {}
+    for folder in dict.fromkeys(path.parent for path in paths):
+        for path in sorted((folder / "translations").glob("*.yaml")):
+            yield from _read_translations(path, translated)
     for path in paths:
-        for found in _read_file(path):
+        for found in _read_file(path, translated):
             if isinstance(found, Record):
                 record, line = found, 0
                 if record.id in seen:
@@ -57,7 +68,7 @@ def read_records(paths: list[Path]) -> Iterator[Record | Problem]:
             yield found
 
 
-def _read_file(path: Path) -> Iterator[Record | Problem]:
+def _read_file(path: Path, translated: Translations) -> Iterator[Record | Problem]:
     try:
         text = path.read_text(encoding="utf-8")
         content = parse(text)
@@ -73,7 +84,30 @@ def _read_file(path: Path) -> Iterator[Record | Problem]:
     source = content.get("source", path.stem)
     where = cache(lambda: lines(text))  # costs more than the reading itself, and is needed for faults only
     for number, row in enumerate(content["records"]):
-        yield from _read_row(path.name, source, number, row, where)
+        yield from _read_row(path.name, source, number, _joined(row, translated), where)
+
+
+def _read_translations(path: Path, into: Translations) -> Iterator[Problem]:
+    try:
+        content = parse(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, BadYaml) as error:
+        yield Problem(path.name, 1, "file", f"not YAML in UTF-8: {error}")
+        return
+    for record_id, texts in (content if isinstance(content, dict) else {}).items():
+        record = into.setdefault(record_id, {"names": {}, "summaries": {}})
+        if not isinstance(texts, dict) or not set(texts) <= set(_TRANSLATED):
+            yield Problem(path.name, 1, str(record_id), "expected `name:` and `summary:`")
+            continue
+        for field, text in texts.items():
+            record[_TRANSLATED[field]][path.stem] = text
+
+
+def _joined(row: Any, translated: Translations) -> Any:
+    """A row with its translations; what it says itself counts more."""
+    if not isinstance(row, dict) or row.get("id") not in translated:
+        return row
+    texts = translated[row["id"]]
+    return {**row, **{field: {**texts[field], **row.get(field, {})} for field in ("names", "summaries")}}
 
 
 def _read_row(file: str, source: Any, number: int, row: Any, where: Callable[[], Lines]) -> Iterator[Record | Problem]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings
+from retrieval.embeddings import KNOWS, RememberedEmbeddings, SentenceEmbeddings
 from retrieval.records import Record
 from store import builds
 from store.database import Database
@@ -232,9 +232,10 @@ def _name(build_id: int) -> str:
 
 
 def texts(record: Record) -> list[str]:
-    """The texts that a record is found by: name and summary, everything it teaches, its other languages."""
+    """The texts that a record is found by: name and summary, what it teaches, languages that the encoder knows."""
     first = f"{record.name}. {record.summaries['en']}"
-    others = [f"{record.name_in(code)}. {summary}" for code, summary in record.summaries.items() if code != "en"]
+    spoken = [code for code in record.summaries if code in KNOWS and code != "en"]
+    others = [f"{record.name_in(code)}. {record.summaries[code]}" for code in spoken]
     return [first, *record.teaches, *others]
 
 
