@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
-from bot.confirming import CONFIRM
+from bot.confirming import CONFIRM, take
 from bot.offers import Offer
 from bot.pages import render
 from bot.public_pages import View
-from bot.submissions import _forget_replaced as forget_replaced
 from bot.webchat import Parts, language_of
 from locales import LANGUAGES
 from retrieval.engine import to_record
-from store import catalogue, officers, sources, tickets
+from store import officers
 from store.tables import Record as Row
 
 ANSWERS = ("yes", "ended")
@@ -40,7 +37,7 @@ def routes(parts: Parts) -> APIRouter:
         with parts.database.write() as session:
             row = _offered(session, officers.use_link(session, CONFIRM, token))
             if row is not None:
-                _take(session, row, answer)
+                take(session, row, answer)
         return _page(request, answer) if row is not None else _page(request, "gone", status=410)
 
     return router
@@ -49,16 +46,6 @@ def routes(parts: Parts) -> APIRouter:
 def _offered(session: Session, record_id: str | None) -> Row | None:
     row = session.get(Row, record_id) if record_id else None
     return row if row is not None and row.withdrawn_at is None else None
-
-
-def _take(session: Session, row: Row, answer: str) -> None:
-    """Do what follows from an answer."""
-    if answer == "yes":
-        catalogue.confirm(session, row.id, datetime.now(UTC).date())
-    else:
-        forget_replaced(session, row.id)
-        sources.propose(session, row.id, sources.ENDED, catalogue.PROVIDER, {**row.body, "status": "ended"})
-    tickets.note(session, catalogue.PROVIDER, f"record.{'confirm' if answer == 'yes' else 'ended'}", row.id)
 
 
 def _page(request: Request, state: str, row: Row | None = None, status: int = 200) -> Response:

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from bot.letters import language_for, written
 from bot.mail import Mail, MailError, is_address
 from bot.replies import Replies
 from bot.say import Limits, offer, say
@@ -133,16 +134,13 @@ class Referrals:
             kept.address_sealed, kept.entered_by = self._vault.seal(address), officer.id
             kept.asked_at, kept.confirmed_at = now(), None
             session.add(kept)
-            token = new_link(session, ADDRESS, record_id)
+            token, code = new_link(session, ADDRESS, record_id), language_for(session, record_id)
             tickets.note(session, officer.login, "referral.address", record_id)
         if self._mail is None:
             raise MailError("no mail server is set: DALIL_SMTP_URL", permanent=True)
         link = f"{self._public}/providers/address/{token}"
-        text = (
-            f"{self._operator} would like to pass requests for digital skills support on to you at this address.\n"
-            f"Nothing is sent before you confirm it here (works for {VALID.days} days):\n\n{link}\n"
-        )
-        self._mail.send(address, "Please confirm this address", text, f"address-{digest(token)[:24]}")
+        letter = written(code, lambda said: said.address_letter(self._operator, link, VALID.days))
+        self._mail.send(address, letter.subject, letter.text, f"address-{digest(token)[:24]}")
 
     def step(self) -> bool:
         """Send one referral that is due; false if none is."""
@@ -156,16 +154,15 @@ class Referrals:
             referral = session.get_one(Referral, number, populate_existing=True)
             to = self._address(session, referral.record_id)
             token = new_link(session, REFERRAL, str(number)) if to and self._mail else ""
+            code = language_for(session, referral.record_id)
         if not to or not self._mail:
             self._note(number, "by-hand", "no confirmed address" if not to else "no mail server is set")
             return True
         link = f"{self._public}/providers/referral/{token}"
-        text = (
-            f"{self._operator} passes this request on to you, with the consent of the person who asked.\n\n"
-            f"{referral.text}\n\nAccept, decline or answer here (works for {VALID.days} days):\n{link}\n"
-        )
+        told = (referral.ticket_id, referral.text, link, VALID.days)
+        letter = written(code, lambda said: said.referral_letter(self._operator, *told))
         try:
-            self._mail.send(to, f"A request for you, number {referral.ticket_id}", text, f"referral-{number}")
+            self._mail.send(to, letter.subject, letter.text, f"referral-{number}")
         except MailError as error:
             log.warning("referral.failed", referral=number, error=str(error))
             over = error.permanent or referral.attempts >= MOST_ATTEMPTS

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from bot.letters import Letter, Sentences, written
 from bot.mail import Mail, MailError
 from bot.replies import Replies
 from bot.say import Limits, say
@@ -80,7 +81,8 @@ def submit(session: Session, record: Record, same: Alike, **sender: Any) -> Revi
 
 def change(session: Session, revision: Revision, record: Record, **sender: Any) -> Revision:
     """Keep what somebody has changed of what they sent in, in place of it if nobody has looked at it yet."""
-    sender = {"email_sealed": revision.email_sealed, "token_digest": revision.token_digest} | sender
+    known = ("email_sealed", "token_digest", "conversation_id")
+    sender = {name: getattr(revision, name) for name in known} | sender
     revision.token_digest = None
     if revision.state == "open":
         revision.email_sealed = None
@@ -170,9 +172,9 @@ class Letters:
         if to is None:
             self._note(number, over=True)
             return True
-        subject, text = _letter(revision, self._public)
+        letter = _letter(revision, self._public)
         try:
-            self._mail.send(to, subject, text, f"outcome-{number}")
+            self._mail.send(to, letter.subject, letter.text, f"outcome-{number}")
         except MailError as error:
             log.warning("outcome.failed", revision=number, error=str(error))
             self._note(number, over=error.permanent or revision.attempts >= MOST_ATTEMPTS)
@@ -212,14 +214,16 @@ def _claim() -> Any:
     return taken.values(due_at=now() + SENDING, attempts=Revision.attempts + 1).returning(Revision.id)
 
 
-def _letter(revision: Revision, public: str) -> tuple[str, str]:
-    """Subject and text. The name of what was refused is left out: it may be an advertisement, sent to somebody else."""
-    replies = Replies(revision.language)
-    if revision.state == "approved":
-        text = replies.offer_taken(str(revision.body.get("name", ""))).text
-        return replies.offer_subject(revision.id), f"{text}\n\n{public}/catalogue/{revision.record_id}\n"
-    state = replies.offer_state(revision.id, revision.state)
-    return replies.offer_subject(revision.id), "\n\n".join(filter(None, (state, revision.reason))) + "\n"
+def _letter(revision: Revision, public: str) -> Letter:
+    """What is told of it, in the language that they wrote in."""
+
+    def write(said: Sentences) -> Letter:
+        if revision.state != "approved":
+            return said.refused_letter(revision.id, revision.reason)
+        name = str(revision.body.get("name", ""))
+        return said.taken_letter(revision.id, name, f"{public}/catalogue/{revision.record_id}")
+
+    return written(revision.language, write)
 
 
 def forget_addresses(session: Session) -> int:

@@ -15,7 +15,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ _TRIES = 3
 _PATIENCE = 60.0
 """Seconds that we wait at most where a server asks for patience."""
 _FRESH = 3600.0
-"""Seconds for which a page that was fetched is not asked for again: a run that was killed goes on from there."""
+"""Seconds for which a page that was fetched is not asked for again: a trial and the look after it are one."""
 _CHUNK = 65_536
 _SAID = 4_000
 """Bytes that are read of what a server says with a refusal."""
@@ -131,6 +131,11 @@ class Client:
         self._longest = longest
         self._guard = _Guard(frozenset(private))
         self._asked: dict[str, float] = {}
+        self._since = 0.0
+        self.remembered = 0
+        """Pages that were given without asking for them."""
+        self.before_page: Callable[[], None] = lambda: None
+        """Done before each page: all that was found on those before can be kept then."""
         self._http = httpx.Client(
             transport=_transport(self._guard),
             headers={"User-Agent": agent, "Accept-Encoding": "gzip, deflate"},
@@ -144,11 +149,17 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    def go_on(self, since: datetime | None) -> None:
+        """Give pages that were fetched since then as they were: a look that was cut goes on behind them."""
+        self._since, self.remembered = since.timestamp() if since else 0.0, 0
+
     def get(self, url: str, params: Mapping[str, str | int] | None = None) -> Page:
         """A page, as fresh as need be. Raises `Unreachable`."""
+        self.before_page()
         address = _address(url, params)
         kept, age = self._recall(address)
-        if kept is not None and age < _FRESH:
+        if kept is not None and (age < _FRESH or 0 < self._since <= time.time() - age):
+            self.remembered += 1
             return kept
         retrying = Retrying(
             retry=retry_if_exception_type(_Busy), wait=_AsTold(), stop=stop_after_attempt(_TRIES), reraise=True

@@ -18,7 +18,7 @@ from ingest.source import Item, Source, Trouble
 from retrieval.concepts import concepts
 from retrieval.guess import NOTHING, guess
 from retrieval.places import countries, is_place, regions_by_name
-from retrieval.records import Record
+from retrieval.records import Kind, Record
 from retrieval.understanding import understand
 from retrieval.vocabulary import languages, vocabulary
 from retrieval.words import normalise, words
@@ -66,8 +66,8 @@ class Normalised:
     troubles: list[Trouble] = field(default_factory=list)
 
 
-def normalised(item: Item, source: Source, record_id: str) -> Normalised:
-    """The record of an item under an id."""
+def normalised(item: Item, source: Source, record_id: str, related: Iterable[str] = ()) -> Normalised:
+    """The record of an item under an id. `related`: ids of the records that its `related` keys stand for."""
     where = f"{source.name} {item.key}"
     reading = _Reading(item, where)
     topics = reading.topics()
@@ -75,10 +75,13 @@ def normalised(item: Item, source: Source, record_id: str) -> Normalised:
         return Normalised(None, [Trouble(where, "it has no name")])
     if not topics:
         return Normalised(None, [Trouble(where, f"“{item.name[:80]}”: nothing in it is a topic of ours; give it tags")])
+    places = reading.places()
+    everybody = item.kind is Kind.EXPERIENCE  # the countries are where it was made: all others are to learn from it
     body = {
         "id": record_id,
         "kind": item.kind,
         "name": _line(plain(item.name)),
+        "seat": places[0] if everybody and len(places) == 1 else None,
         "provider": _line(plain(item.provider) or source.provider or source.name),
         "summaries": reading.summaries(topics),
         "teaches": reading.teaches(),
@@ -86,8 +89,8 @@ def normalised(item: Item, source: Source, record_id: str) -> Normalised:
         "focus_areas": list(dict.fromkeys(a for topic in topics if (a := concepts()[topic].area))),
         "audiences": reading.audiences() or ["everyone"],
         "level": reading.levels(),
-        "eligibility": {"countries": reading.places() or None, "groups": None},
-        "regions": reading.places() or ["GLOBAL"],
+        "eligibility": {"countries": ["ALL"] if everybody else places or None, "groups": None},
+        "regions": places or ["GLOBAL"],
         "languages": reading.languages() or None,
         "modality": reading.modality() or None,
         "cost": reading.cost() or None,
@@ -100,6 +103,7 @@ def normalised(item: Item, source: Source, record_id: str) -> Normalised:
         "starts": item.starts,
         "ends": item.ends,
         "licence": _line(item.licence or source.licence or "") or None,
+        "related": list(dict.fromkeys(each for each in related if each != record_id)),
     }
     try:
         return Normalised(Record.model_validate(body), reading.troubles)
@@ -161,7 +165,7 @@ class _Reading:
         return self._each("language", self.item.languages, language_codes)
 
     def places(self) -> list[str]:
-        """Countries and regions whose people can join."""
+        """Countries and regions whose people can join; of an experience, where it was made."""
         return self._each("country", self.item.countries, place_codes)
 
     def modality(self) -> list[str]:

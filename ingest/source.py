@@ -72,7 +72,7 @@ class Item:
     tags: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
-    """Names or codes of countries or regions where people can join it."""
+    """Names or codes of countries or regions where people can join it; of an experience, where it was made."""
     audiences: tuple[str, ...] = ()
     cost: str = ""
     modality: tuple[str, ...] = ()
@@ -83,6 +83,11 @@ class Item:
     licence: str = ""
     related: tuple[str, ...] = ()
     """Keys of other items of the same source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence(Item):
+    """The next one of what takes place again and again: that its days move on is no news."""
 
 
 @dataclass(frozen=True, slots=True)

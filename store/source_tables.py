@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+import store.desk_tables  # noqa: F401 - officers decide about revisions
 from store.tables import Table, now
 
 
@@ -26,6 +27,8 @@ class Run(Table):
     rejected: Mapped[int] = mapped_column(default=0)
     failure: Mapped[str | None]
     """Why it was broken off, for an operator."""
+    complete: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether all of the source was read, to its end: else the next look goes on where this one was cut."""
 
 
 class Origin(Table):
@@ -62,7 +65,7 @@ class Revision(Table):
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("officer.id", ondelete="SET NULL"))
     decided_at: Mapped[datetime | None]
     reason: Mapped[str | None]
-    conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id", ondelete="SET NULL"))
+    conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id", ondelete="SET NULL"), index=True)
     """Who sent it in by chat, and is told the outcome."""
     email_sealed: Mapped[str | None]
     """Who sent it in by the form, and is told the outcome."""
@@ -76,6 +79,8 @@ class Revision(Table):
     """Of who sent it in."""
     token_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
     """Of the link by which they change it later."""
+    asked_at: Mapped[datetime | None]
+    """When they were last asked in the chat whether it is still right."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

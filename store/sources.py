@@ -142,6 +142,15 @@ def begin(session: Session, source: str) -> Run:
     return run
 
 
+def cut_since(session: Session, source: str) -> datetime | None:
+    """When the first of those looks at a source began that were cut since one came to its end; none if none was."""
+    whole = select(func.max(Run.id)).where(Run.source == source, Run.complete)
+    later = Run.id > func.coalesce(whole.scalar_subquery(), 0)
+    first = select(Run).where(Run.source == source, later).order_by(Run.id).limit(1)
+    run = session.scalars(first).first()
+    return run.started_at if run else None
+
+
 def last_runs(session: Session) -> dict[str, Run]:
     """The last run of each source."""
     newest = select(func.max(Run.id)).group_by(Run.source)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import re
 import sys
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from pydantic import ValidationError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ingest.source import Source
     from store.source_tables import Run
 
+REVIEW = "review"
+"""What a revision is from that waits because a reviewer found the record wrong."""
+
 
 @click.group()
 def catalogue() -> None:
@@ -26,27 +30,80 @@ def catalogue() -> None:
 
 @catalogue.command()
 def review() -> None:
-    """Walk through the records that nobody has checked yet."""
+    """Walk through the records that nobody has checked yet, and say of each whether it is right."""
     from retrieval.engine import to_record
     from store import catalogue as records
-    from store import tickets
 
     assembly = start.assembly()
     with assembly.database.read() as session:
         rows = records.unchecked(session)
-    click.echo(f"{len(rows)} records are not yet checked. Open each link and read; a link that answers is no check.\n")
+    click.echo(f"{len(rows)} records are not yet checked. Open each link and read; a link that answers is no check.")
+    click.echo(f"{_ANSWERS}\n")
     for number, row in enumerate(rows, 1):
         record = to_record(row)
         click.echo(f"[{number}/{len(rows)}] {record.name} ({record.kind}, {record.id})\n  {record.summaries['en']}")
         click.echo(f"  languages {record.languages}, cost {record.cost}, certificate {record.certificate}")
         click.echo(f"  {record.url}\n  evidence: {record.evidence}; confidence: {record.confidence}")
-        answer = click.prompt("  right as it stands?", type=click.Choice(["y", "n", "q"]), default="n")
-        if answer == "q":
+        said = _asked_about(record.id)
+        if said.word == "quit":
             break
-        if answer == "y":
-            with assembly.database.write() as session:
-                records.mark_checked(session, record.id, getpass.getuser(), date.today())
-                tickets.note(session, getpass.getuser(), "record.checked", record.id)
+        if said.word != "skip":
+            _take_in_review(assembly, record.id, said)
+
+
+class _Said(NamedTuple):
+    """What a reviewer says of a record: a word of `_WORDS`, and why it is wrong."""
+
+    word: str
+    why: str = ""
+
+
+_WORDS = ("right", "wrong", "ended", "skip", "quit")
+_ANSWERS = "Say “right”, “wrong: what is wrong with it”, “ended”, “skip” or “quit”; the first letter will do."
+_LONGEST_WHY = 500
+
+
+def _asked_about(record_id: str) -> _Said:
+    """Ask until there is an answer that can be taken."""
+    while True:
+        said = _read_answer(click.prompt("  right, wrong: …, ended, skip, quit", default="skip"))
+        if said and said.word == "wrong" and not said.why:
+            said = _Said("wrong", click.prompt("  what is wrong with it?").strip()[:_LONGEST_WHY])
+        if said:
+            return said
+        click.echo(f"  {record_id}: {_ANSWERS}")
+
+
+def _read_answer(answer: str) -> _Said | None:
+    first, *rest = re.split(r"[\s:,]+", answer.strip(), maxsplit=1)
+    word = next((word for word in _WORDS if first and word.startswith(first.lower())), None)
+    why = rest[0].strip()[:_LONGEST_WHY] if rest else ""
+    return _Said(word, why) if word and (word == "wrong" or not why) else None
+
+
+def _take_in_review(assembly: Assembly, record_id: str, said: _Said) -> None:
+    """Do what follows from a review. What is wrong is offered no more, and waits at the desk for a lead."""
+    from ingest.load import publish
+    from store import catalogue as records
+    from store import sources, tickets
+    from store.tables import Record as Row
+
+    reviewer = getpass.getuser()
+    with assembly.database.write() as session:
+        row = session.get(Row, record_id, with_for_update=True)
+        if row is None or row.withdrawn_at is not None:
+            click.echo("  it is offered no more: somebody was faster")
+            return
+        if said.word == "right":
+            records.mark_checked(session, record_id, reviewer, date.today())
+            tickets.note(session, reviewer, "record.checked", record_id)
+        elif said.word == "ended":
+            publish(session, {**row.body, "status": "ended"}, reviewer)
+            tickets.note(session, reviewer, "record.ended", record_id)
+        else:
+            records.withdraw(session, record_id)
+            sources.propose(session, record_id, sources.CHANGED, REVIEW, row.body, reason=said.why)
+            tickets.note(session, reviewer, "record.wrong", f"{record_id}: {said.why}"[:120])
 
 
 @click.group()
@@ -186,7 +243,6 @@ def sources() -> None:
 def _health(last: Run | None) -> str:
     if last is None:
         return "never run"
-    if last.finished_at is None:
-        return f"{last.started_at:%Y-%m-%d %H:%M}  not finished"
     figures = f"added {last.added}, changed {last.changed}, ended {last.ended}, rejected {last.rejected}"
-    return f"{last.started_at:%Y-%m-%d %H:%M}  {f'failed: {last.failure}' if last.failure else 'ok'}; {figures}"
+    how = f"failed: {last.failure}" if last.failure else "ok" if last.finished_at else "not finished"
+    return f"{last.started_at:%Y-%m-%d %H:%M}  {how}; {figures}"

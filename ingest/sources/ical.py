@@ -1,8 +1,9 @@
 """Events of a calendar (iCalendar, `.ics`).
 
 Each event is one item, with the day of its next occurrence: what repeats is counted by days (RRULE, RDATE, EXDATE, and
-single occurrences that were moved or cancelled), of which the first one that is not over counts. Left out is what is
-over, cancelled or private. An event takes place where its location says, unless that or an address says online.
+single occurrences that were moved or cancelled), of which the first one that is not over counts; that it moves on is no
+change of the event. Left out is what is over, cancelled or private. An event takes place where its location says,
+unless that or an address says online.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.client import Client, Unreachable, shown
-from ingest.source import Found, Item, Source, Trouble
+from ingest.source import Found, Item, Occurrence, Source, Trouble
 
 if TYPE_CHECKING:
     from icalendar import Component
@@ -136,7 +137,8 @@ def _next(reading: _Reading, key: str, events: Sequence[Component]) -> Item | No
             upcoming.append((begins, begins + length, event))
     if not upcoming:
         return None
-    return _item(reading, key, *min(upcoming, key=lambda each: each[0]))
+    repeats = len(events) > 1 or any(name in event for event in events for name in ("RRULE", "RDATE"))
+    return _item(reading, key, *min(upcoming, key=lambda each: each[0]), of=Occurrence if repeats else Item)
 
 
 def _is_out(event: Component) -> bool:
@@ -206,7 +208,7 @@ def _last(reading: _Reading, begins: date, until: object) -> date | None:
     return reading.day(datetime.combine(last, begins.time(), begins.tzinfo))
 
 
-def _item(reading: _Reading, key: str, begins: date, ends: date, event: Component) -> Item | None:
+def _item(reading: _Reading, key: str, begins: date, ends: date, event: Component, *, of: type[Item]) -> Item | None:
     name, url = _text(event, "SUMMARY"), _text(event, "URL")
     if not name:
         reading.troubles.append(Trouble(f"{reading.source.name} {key}", f"the event of {begins} has no name"))
@@ -214,7 +216,7 @@ def _item(reading: _Reading, key: str, begins: date, ends: date, event: Componen
     text, location = _text(event, "DESCRIPTION"), _text(event, "LOCATION")
     spoken = _part(next(_values(event, "SUMMARY"), None), "params") or {}
     tags = [tag for each in _values(event, "CATEGORIES") for tag in _part(each, "cats") or ()]
-    return Item(
+    return of(
         key=key,
         name=name,
         url=url if url.startswith(("http://", "https://")) else "",

@@ -16,7 +16,9 @@ from ingest.source import Found, Item, Source, Trouble
 _USUAL = ["modules", "learningPaths", "courses", "certifications"]
 _KNOWN = (*_USUAL, "appliedSkills", "mergedCertifications", "exams")
 _CERTIFIED = frozenset({"certifications", "mergedCertifications", "exams"})
-"""What ends with a certificate, and has a price that the catalogue does not tell."""
+"""What ends with a certificate."""
+_PRICED = _CERTIFIED | {"courses"}
+"""What may cost money, which the catalogue does not tell: courses with a teacher are sold by partners."""
 _MODES = {"modules": "online-self-paced", "learningPaths": "online-self-paced", "courses": "online-instructor-led"}
 _PEOPLE = frozenset(
     {"student", "higher-ed-educator", "k-12-educator", "parent-guardian", "business-owner", "developer"}
@@ -83,7 +85,7 @@ def _item(source: Source, address: str, kind: str, locale: str, row: Any) -> Ite
         ),
         languages=_words(row, "locales") or _words(row, "locale") or (locale,),
         audiences=tuple(_spaced(role) for role in roles if role in _PEOPLE),
-        cost="" if kind in _CERTIFIED else "free",
+        cost="" if kind in _PRICED else "free",
         modality=(_MODES[kind],) if kind in _MODES else (),
         level=_words(row, "levels"),
         certificate="yes" if kind in _CERTIFIED else "",

@@ -395,13 +395,15 @@ def test_the_outcome_is_mailed_once(mailed: tuple[Door, Post], approve: bool, to
     assert not door.letters.step()
 
 
-def test_the_outcome_comes_in_the_sender_s_language(mailed: tuple[Door, Post]) -> None:
+def test_the_outcome_comes_in_the_sender_s_language_with_the_english_below(mailed: tuple[Door, Post]) -> None:
     door, post = mailed
     door.send("/join?lang=fr", email=SENDER)
     door.decide(1)
     assert door.letters.step()
-    assert "“Mashinani Weaving of Websites” is in" not in post.texts[1]
-    assert "catalogue" in post.texts[1]
+    french, english = post.texts[1].split("— English —")
+    assert "« Mashinani Weaving of Websites » figure maintenant au catalogue." in french
+    assert "/catalogue/mashinani-weaving-of-websites?lang=fr" in french
+    assert "“Mashinani Weaving of Websites” is in the catalogue now." in english
 
 
 def test_a_mail_server_that_is_down_is_tried_again_until_it_is_given_up(mailed: tuple[Door, Post]) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from ingest.files import STARTER, Problem, catalogue_files, read_records
 from ingest.load import load
+from locales.messages import LANGUAGES
 from retrieval.records import Record
+from retrieval.yaml import read
 from store import catalogue
 from store.database import Database
 
@@ -140,8 +142,43 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_the_starter_catalogue_is_whole_and_claims_no_checks() -> None:
     records = list(read_records(catalogue_files(STARTER)))
 
-    assert len(records) == 231
+    assert len(records) == 289
     assert [record for record in records if isinstance(record, Problem)] == []
     entries = [record for record in records if isinstance(record, Record)]
     assert {record.checked for record in entries} == {None}
     assert "low" not in {record.confidence for record in entries}
+
+
+def test_a_translators_file_beside_the_catalogue_adds_names_and_summaries(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(GOOD)
+    (tmp_path / "translations").mkdir()
+    (tmp_path / "translations" / "sw.yaml").write_text("typing-club: {name: Klabu ya Kuchapa, summary: Jifunze.}")
+
+    (record,) = read_records(catalogue_files(tmp_path))
+
+    assert isinstance(record, Record)
+    assert record.name_in("sw") == "Klabu ya Kuchapa"
+    assert record.summaries == {"en": "Learn to type.", "sw": "Jifunze."}
+
+
+def test_a_translators_file_with_a_mistake_is_told_and_the_catalogue_is_read_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(GOOD)
+    (tmp_path / "translations").mkdir()
+    (tmp_path / "translations" / "sw.yaml").write_text("typing-club: {title: Klabu}")
+
+    problem, record = read_records(catalogue_files(tmp_path))
+
+    assert isinstance(problem, Problem)
+    assert (problem.file, problem.field) == ("sw.yaml", "typing-club")
+    assert isinstance(record, Record)
+
+
+def test_the_most_useful_records_of_the_starter_catalogue_speak_the_twelve_languages() -> None:
+    records = {found.id: found for found in read_records(catalogue_files(STARTER)) if isinstance(found, Record)}
+    translated = {path.stem: read(path) for path in (STARTER / "translations").glob("*.yaml")}
+
+    assert set(translated) == set(LANGUAGES) - {"en"}
+    for language, texts in translated.items():
+        assert set(texts) <= set(records), language
+        assert len(texts) >= 50, language
+        assert all(records[key].summaries[language] != records[key].summaries["en"] for key in texts), language

@@ -30,6 +30,8 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     """Names in lower case."""
+    target: str
+    """Path and query as they came."""
 
 
 Route = Answer | str | Callable[[Call], Answer]
@@ -42,7 +44,10 @@ def as_json(value: object, status: int = 200, /, **headers: str) -> Answer:
 
 
 class Site:
-    """The site. `routes`: path → its answer, or what gives it; any other path is answered with 404."""
+    """The site. `routes`: path → its answer, or what gives it; any other path is answered with 404.
+
+    A path with a query answers for just that query, one without for all others.
+    """
 
     def __init__(self) -> None:
         self.routes: dict[str, Route] = {}
@@ -50,6 +55,17 @@ class Site:
         self.url = ""
         self._faults: dict[str, deque[Answer | str]] = defaultdict(deque)
         self._lock = threading.Lock()
+
+    @property
+    def asked(self) -> list[str]:
+        """Paths and queries of all calls, in turn."""
+        return [call.target for call in self.calls]
+
+    def put(self, path: str, content: Any, kind: str = "", *, status: int = 200, cut: bool = False) -> None:
+        """Answer with bytes or a text as they are, all else as JSON. `cut`: the connection ends before the body."""
+        usual, body = _packed(content)
+        promised = {"Content-Length": str(len(body) + 100)} if cut else {}
+        self.routes[path] = (status, {"Content-Type": kind or usual, **promised}, body)
 
     def fail(self, path: str, *faults: Answer | str) -> None:
         """The next calls of a path meet these instead, in turn."""
@@ -65,8 +81,18 @@ class Site:
             self.calls.append(call)
             if self._faults[call.path]:
                 return self._faults[call.path].popleft()
-        route = self.routes.get(call.path, (404, {"Content-Type": "text/html"}, "<h1>Not found</h1>"))
+        missing: Route = (404, {"Content-Type": "text/html"}, "<h1>Not found</h1>")
+        route = self.routes.get(call.target, self.routes.get(call.path, missing))
         return route(call) if callable(route) else route
+
+
+def _packed(content: Any) -> tuple[str, bytes]:
+    """The usual type of a content, and its bytes."""
+    if isinstance(content, bytes):
+        return "application/octet-stream", content
+    if isinstance(content, str):
+        return "text/html; charset=utf-8", content.encode()
+    return "application/json; charset=utf-8", json.dumps(content, ensure_ascii=False).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -77,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.site.answer(Call(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers))
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        answer = self.site.answer(Call(parts.path, query, headers, self.path))
         if isinstance(answer, str):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True

@@ -7,20 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.client import Client
-from tests.ingest.local import Site, serving
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Site]:
-    with serving() as site:
-        yield site
+from tests.servers.site import Site, serving
 
 
 @pytest.fixture
-def site(server: Site) -> Site:
-    server.there.clear()
-    server.asked.clear()
-    return server
+def site() -> Iterator[Site]:
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

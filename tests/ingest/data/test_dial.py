@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
@@ -13,7 +12,7 @@ from ingest.run import run, told
 from retrieval.records import Kind
 from store.database import Database
 from tests.ingest.data.looking import found, refusal, source
-from tests.ingest.local import Answer, Site
+from tests.servers.site import Answer, Call, Site, as_json
 
 DHIS2 = {
     "name": "DHIS2 &amp; friends 🌍",
@@ -104,6 +103,21 @@ def test_what_belongs_together_is_named_by_keys(site: Site, client: Client) -> N
     assert items["projects/dhis2_kenya"].countries == ("KE",)
 
 
+def test_a_project_tells_where_it_was_made_is_for_everybody_and_leads_to_its_product(
+    site: Site, client: Client, database: Database
+) -> None:
+    site.put("/api/v1/products", page_of(DHIS2))
+    site.put("/api/v1/projects", page_of(PROJECT))
+
+    outcome = run(database, source("dial", site.url, type=["products", "projects"]), client, dry_run=True)
+
+    records = {record.kind: record for _, record in outcome.added}
+    experience = records[Kind.EXPERIENCE]
+    assert (experience.regions, experience.seat) == (("KE",), "KE")
+    assert experience.eligibility.countries == ("ALL",)
+    assert experience.related == (records[Kind.PRODUCT].id,)
+
+
 def test_a_project_that_is_over_can_still_be_told_of(site: Site, client: Client) -> None:
     site.put("/api/v1/projects", page_of(PROJECT))
 
@@ -145,12 +159,11 @@ def test_pages_are_followed_however_the_next_one_is_named(site: Site, client: Cl
 
 
 def test_pages_without_an_end_are_left_at_the_first_that_says_nothing_new(site: Site, client: Client) -> None:
-    def more(path: str) -> Answer:
-        number = int(path.rpartition("page=")[2] or 1) if "&page=" in path else 1
-        body = page_of(DHIS2, following=f"{site.url}/api/v1/products?page_size=100&page={number + 1}")
-        return Answer(json.dumps(body).encode(), "application/json")
+    def more(call: Call) -> Answer:
+        number = int(call.query.get("page", 1))
+        return as_json(page_of(DHIS2, following=f"{site.url}/api/v1/products?page_size=100&page={number + 1}"))
 
-    site.there["/api/v1/products"] = more
+    site.routes["/api/v1/products"] = more
 
     assert "have no end" in refusal(source("dial", site.url, type="products"), client)
     assert len(site.asked) == 2

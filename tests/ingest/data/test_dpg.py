@@ -13,7 +13,7 @@ from ingest.run import run, told
 from retrieval.records import Kind
 from store.database import Database
 from tests.ingest.data.looking import found, refusal, source
-from tests.ingest.local import Site
+from tests.servers.site import Site
 
 KOLIBRI = {
     "id": "kolibri",

@@ -14,7 +14,7 @@ from tests.ingest.data.test_dial import DHIS2, page_of
 from tests.ingest.data.test_dpg import KOLIBRI
 from tests.ingest.data.test_jsonld import COURSE, html
 from tests.ingest.data.test_mslearn import MODULE
-from tests.ingest.local import Site
+from tests.servers.site import Site
 
 
 @pytest.mark.parametrize("name", ["dial", "dpg", "jsonld", "mslearn"])

@@ -15,7 +15,7 @@ from ingest.source import Item
 from retrieval.records import Kind
 from store.database import Database
 from tests.ingest.data.looking import LATER, LONG_AGO, SOON, found, refusal, source
-from tests.ingest.local import Site
+from tests.servers.site import Site
 
 COURSE = {
     "@context": "https://schema.org",

@@ -14,7 +14,7 @@ from ingest.client import Client
 from ingest.run import run, told
 from store.database import Database
 from tests.ingest.data.looking import found, refusal, source
-from tests.ingest.local import Site
+from tests.servers.site import Site
 
 COURSES = {"name": "Course", "url": "Link", "provider": "By", "text": "About", "starts": "From", "tags": "Topics"}
 HEADER = ["Course", "By", "About", "From", "Topics", "Link"]

@@ -5,10 +5,18 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import select
 
-from ingest.source import Item, Trouble
+from ingest.load import publish
+from ingest.run import run
+from ingest.source import Item, Source, Trouble
+from retrieval.engine import to_record
 from retrieval.records import Kind
-from tests.ingest.web.looking import TODAY, failure, look, taken
+from store import catalogue, sources
+from store.database import Database
+from store.source_tables import Revision
+from store.tables import Record as Row
+from tests.ingest.web.looking import TODAY, failure, forgetful, look, taken
 from tests.ingest.web.test_feed import served
 from tests.servers.site import Site
 
@@ -255,3 +263,100 @@ def test_hostile_rules_do_not_hold_us_up_for_long(site: Site) -> None:
     found = events(site, *(event("DTSTART:19000101", never, uid=str(number)) for number in range(3)))
 
     assert found == []
+
+
+# What repeats, the whole way
+
+
+class Club:
+    """A calendar with an evening every week, from which its first weeks fall off as time passes."""
+
+    def __init__(self, database: Database, site: Site) -> None:
+        self.database, self.site = database, site
+        self.source = Source(name="club", adapter="ical", location=site.url + "/feed")
+
+    def looks(self, days_off: int, *lines: str, rule: str = "RRULE:FREQ=WEEKLY") -> str:
+        evening = event(f"DTSTART;VALUE=DATE:{day(days_off)}", rule, *lines, name="Typing evening")
+        served(self.site, calendar(evening), "text/calendar; charset=utf-8")
+        return run(self.database, self.source, forgetful()).summary()
+
+    def waits(self) -> list[Revision]:
+        with self.database.read() as session:
+            return list(sources.waiting(session))
+
+    def approves(self) -> None:
+        with self.database.write() as session:
+            (revision,) = sources.waiting(session)
+            revision.state = "approved"
+            publish(session, revision.body, "lead")
+
+    def row(self) -> Row:
+        with self.database.read() as session:
+            return session.scalars(select(Row)).one()
+
+
+@pytest.fixture
+def club(database: Database, site: Site) -> Club:
+    return Club(database, site)
+
+
+def test_the_next_day_of_what_repeats_is_taken_over_without_a_look_and_what_was_checked_stays_so(club: Club) -> None:
+    assert club.looks(2) == "added 1, changed 0, ended 0, rejected 0"
+    club.approves()
+    before = club.row()
+
+    assert club.looks(9) == "added 0, changed 0, ended 0, rejected 0"
+
+    after = club.row()
+    assert club.waits() == []
+    assert (after.body["starts"], after.body["ends"]) == (f"{TODAY + timedelta(days=9)}",) * 2
+    assert (after.checked_on, after.checked_by, after.review_by) == (TODAY, "lead", before.review_by)
+    assert after.digest != before.digest
+    assert after.changed_at > before.changed_at
+    assert to_record(after).starts == TODAY + timedelta(days=9)
+
+
+def test_what_still_waits_for_a_look_moves_on_too(club: Club) -> None:
+    club.looks(2)
+    club.looks(9)
+
+    (revision,) = club.waits()
+    assert revision.body["starts"] == f"{TODAY + timedelta(days=9)}"
+
+
+def test_nothing_is_written_when_the_day_is_the_same(club: Club) -> None:
+    club.looks(2)
+    club.approves()
+    before = club.row()
+    club.looks(2)
+
+    assert club.row().changed_at == before.changed_at
+
+
+def test_a_real_change_of_what_repeats_is_looked_at(club: Club) -> None:
+    club.looks(2)
+    club.approves()
+
+    assert club.looks(9, "LOCATION:https://meet.example/typing") == "added 0, changed 1, ended 0, rejected 0"
+
+    (revision,) = club.waits()
+    assert (revision.kind, revision.body["modality"]) == ("changed", ["online-instructor-led"])
+    assert club.looks(16, "LOCATION:https://meet.example/typing") == "added 0, changed 0, ended 0, rejected 0"
+
+
+def test_another_day_of_what_takes_place_once_is_looked_at(club: Club) -> None:
+    club.looks(2, rule="SEQUENCE:1")
+    club.approves()
+
+    assert club.looks(9, rule="SEQUENCE:2") == "added 0, changed 1, ended 0, rejected 0"
+
+
+def test_what_was_withdrawn_does_not_come_back_by_moving_on(club: Club) -> None:
+    club.looks(2)
+    club.approves()
+    with club.database.write() as session:
+        catalogue.withdraw(session, club.row().id)
+    club.looks(9)
+
+    assert club.row().withdrawn_at is not None
+    assert club.row().body["starts"] == f"{TODAY + timedelta(days=2)}"
