@@ -1,20 +1,25 @@
-"""What a person decided about their request by a button: checked, and written into the transaction of the turn."""
+"""What a person decided or asked about their request: checked, and written into the transaction of the turn."""
 
 from __future__ import annotations
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from bot import routing
-from bot.outcome import Act
+from bot import confirming, routing
+from bot.outcome import Act, Manners
+from bot.replies import Replies
+from channels.contract import Outgoing
 from store import tickets
 from store.desk_tables import Referral
 from store.tables import Ticket, now
 
 RESULTS = frozenset({"enrolled", "finished", "using", "no"})
+CANCELLED = "cancelled"
+"""How a request ended that its person took back."""
 
 
 def apply(session: Session, conversation_id: int, act: Act) -> None:
-    """Do what `act` says, if it is about a request of this conversation; else nothing."""
+    """Do what `act` says, if it is about something of this conversation; else nothing."""
     if act.name == "return":
         if ticket := tickets.of_conversation(session, conversation_id):
             ticket.handed_back_at = now()
@@ -24,6 +29,8 @@ def apply(session: Session, conversation_id: int, act: Act) -> None:
         return
     if act.name == "consent":
         return _consent(session, conversation_id, int(number), answer)
+    if act.name == "still":
+        return confirming.answered(session, conversation_id, int(number), answer)
     ticket = session.get(Ticket, int(number), with_for_update=True)
     if ticket is None or ticket.conversation_id != conversation_id:
         return
@@ -36,6 +43,37 @@ def apply(session: Session, conversation_id: int, act: Act) -> None:
         ticket.wants_news = answer == ["yes"]
     elif act.name == "result" and len(answer) == 2 and answer[0] in {"30", "90"} and answer[1] in RESULTS:
         ticket.results = {**ticket.results, answer[0]: answer[1]}
+    elif act.name == "cancel" and answer == ["yes"]:
+        _cancel(session, ticket)
+
+
+def told_of(session: Session, conversation_id: int, act: Act, manners: Manners, language: str) -> Outgoing | None:
+    """What a person is told after an act that only the database can answer: when somebody answers their request.
+
+    Nothing while they talk with an officer who owes them no answer: the officer will say it.
+    """
+    if act.name != "waiting":
+        return None
+    ticket, replies, moment = tickets.of_conversation(session, conversation_id), Replies(language), now()
+    if ticket is None:
+        return replies.no_request()
+    held = ticket.officer_id is not None and ticket.handed_back_at is None
+    if held and ticket.promised_at is None:
+        return None
+    broken = ticket.promised_at is not None and ticket.promised_at <= moment
+    expected = routing.route(session, ticket, moment, language)
+    if expected is None and broken:
+        expected = replies.moved_on(another=False)
+    if held:
+        return Outgoing(expected) if expected else None
+    return Outgoing(replies.handed_over(ticket.id, manners.operator, manners.hours, expected))
+
+
+def _cancel(session: Session, ticket: Ticket) -> None:
+    """Close a request that its person takes back; nothing of it is passed on any more."""
+    if tickets.close(session, ticket.id, CANCELLED):
+        waits = (Referral.ticket_id == ticket.id, Referral.state.in_(("consent", "queued")))
+        session.execute(update(Referral).where(*waits).values(state="refused"))
 
 
 def _consent(session: Session, conversation_id: int, number: int, answer: list[str]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from bot.replies import LONGEST_REPLY, Replies
 from channels.contract import Outgoing
 from channels.text import shorten
 from retrieval.concepts import concepts
+from retrieval.filters import GOODS, NOT_TRAINING
 from retrieval.places import EVERYWHERE
-from retrieval.records import Record
+from retrieval.records import Kind, Record
 from retrieval.search import Reason, Result
 
 _NAMES_SHOWN = 4
@@ -26,9 +28,11 @@ class Cards:
         """One message with at most three cards, never longer than `LONGEST_REPLY`."""
         replies = self._replies
         closing = replies.after_results(len(results))
-        head = "\n".join(line for line in (before, replies.found(len(results))) if line)
-        for room in (70, 45, 0):
-            cards = [self.card(number, result, room) for number, result in enumerate(results, 1)]
+        shared, apart = _parted(results)
+        for room in (90, 70, 45, 0):
+            why = "✓ " + self._whole(shared, 2 * room) if shared and room else ""
+            head = "\n".join(line for line in (before, replies.found(len(results)), why) if line)
+            cards = [self.card(number, result, room) for number, result in enumerate(apart, 1)]
             text = "\n\n".join([head, *cards, closing.text])
             if len(text) <= LONGEST_REPLY:
                 break
@@ -40,33 +44,70 @@ class Cards:
         lines = [f"{replies.run(f'{number}.')} *{self._name(record)}*"]
         if record.provider.casefold() not in record.name.casefold():
             lines[0] += f" – {replies.run(shorten(record.provider, _LONGEST_NAME))}"
-        if room and (why := self.why(result.reasons)):
-            lines.append("✓ " + shorten(why, room))
-        lines.append(
-            " · ".join([self.languages(record), self.cost(record), self.certificate(record), self.modality(record)])
-        )
+        if why := self._whole(result.reasons, room):
+            lines.append("✓ " + why)
+        lines.append(self.terms(record))
         lines.append(" · ".join(part for part in (self.link(record), self.checked(record)) if part))
         return "\n".join(lines)
 
-    def details(self, record: Record, reasons: Sequence[Reason] = ()) -> Outgoing:
-        """Everything a person needs to decide."""
+    def details(
+        self, record: Record, reasons: Sequence[Reason] = (), linked: Sequence[tuple[int, Record]] = ()
+    ) -> Outgoing:
+        """Everything a person needs to decide. `linked`: what belongs to it, with the numbers that open it."""
         replies = self._replies
         summary = record.summaries.get(replies.code, record.summaries["en"])
         lines = [
             f"*{self._name(record)}* – {replies.run(record.provider)}",
             replies.run(summary) if replies.code not in record.summaries else summary,
             *(["✓ " + self.why(reasons)] if reasons else []),
-            self._("Language: {languages}").format(languages=self.languages(record, limit=12)),
-            self._("Cost: {cost}").format(cost=self.cost(record)),
-            self._("Certificate: {certificate}").format(certificate=self.certificate(record, plain=True)),
-            self._("How: {modality}").format(modality=self.modality(record, limit=6)),
-            self._("Who can join: {who}").format(who=self.who(record)),
+            *self.facts(record),
             *([self.link(record)] if record.url else []),
             self.checked(record),
         ]
         if record.status == "unknown":
             lines.insert(-1, self._("Whether it still runs is not known: ask before you plan with it."))
+        lines += self._linked(linked)
         return Outgoing(shorten("\n".join(lines), LONGEST_REPLY), (replies.person_button(), replies.new_button()))
+
+    def facts(self, record: Record) -> list[str]:
+        """What decides, a line each."""
+        cost = self._("Cost: {cost}").format(cost=self.cost(record))
+        if record.kind in NOT_TRAINING:  # nobody joins them or is certified by them
+            return [self.kind(record), *([cost] if record.kind is Kind.PRODUCT else [])]
+        return [
+            self._("Language: {languages}").format(languages=self.languages(record, limit=12)),
+            cost,
+            self._("Certificate: {certificate}").format(certificate=self.certificate(record, plain=True)),
+            self._("How: {modality}").format(modality=self.modality(record, limit=6)),
+            self._("Who can join: {who}").format(who=self.who(record)),
+        ]
+
+    def terms(self, record: Record) -> str:
+        """What decides for most people: languages, cost, certificate, form; or what kind of thing it is."""
+        if record.kind in NOT_TRAINING:
+            return " · ".join([self.kind(record), *([self.cost(record)] if record.kind is Kind.PRODUCT else [])])
+        return " · ".join([self.languages(record), self.cost(record), self.certificate(record), self.modality(record)])
+
+    def kind(self, record: Record) -> str:
+        """What software, or an experience, is."""
+        if record.kind is Kind.EXPERIENCE:
+            places = self._list(self._replies.country(place) for place in record.regions[:_NAMES_SHOWN])
+            return self._("experience of {countries}").format(countries=places)
+        return self._("open-source software") if GOODS in record.topics else self._("Digital public good")
+
+    def _linked(self, linked: Sequence[tuple[int, Record]]) -> list[str]:
+        """Who teaches it, who has done it, what software there is for it, and that each can be opened."""
+        groups: dict[str, list[str]] = {
+            self._("Who teaches it or helps:"): [],
+            self._("What countries have done:"): [],
+            self._("Software for it:"): [],
+        }
+        teaching, done, software = groups.values()
+        for number, record in linked:
+            group = {Kind.EXPERIENCE: done, Kind.PRODUCT: software}.get(record.kind, teaching)
+            group.append(f"{self._replies.run(f'{number}.')} {self._name(record)}")
+        lines = [line for title, found in groups.items() if found for line in (title, *found)]
+        return ["", *lines, self._("Write a number to open one of these.")] if lines else []
 
     def _(self, message: str) -> str:
         return self._replies._(message)
@@ -89,6 +130,14 @@ class Cards:
             "certificate": lambda value: self._("with certificate"),
         }
         return self._list(words[reason.kind](reason.value) for reason in reasons)
+
+    def _whole(self, reasons: Sequence[Reason], room: int) -> str:
+        """As many of the reasons as there is room for, each said in full: half a reason is none."""
+        kept: list[Reason] = []
+        for reason in reasons:
+            if len(self.why([*kept, reason])) <= room:
+                kept.append(reason)
+        return self.why(kept)
 
     def _list(self, parts: Iterable[str]) -> str:
         return self._(", ").join(parts)
@@ -190,3 +239,12 @@ class Cards:
             return again or self._("not yet checked")
         said = self._("checked on {date}").format(date=self._replies.day(record.checked))
         return f"{said} · {again}" if again else said
+
+
+def _parted(results: Sequence[Result]) -> tuple[tuple[Reason, ...], list[Result]]:
+    """The reasons that several results have in common, said once, and the results with those that set them apart."""
+    if len(results) < 2:
+        return (), list(results)
+    first, *others = results
+    shared = tuple(reason for reason in first.reasons if all(reason in other.reasons for other in others))
+    return shared, [replace(r, reasons=tuple(each for each in r.reasons if each not in shared)) for r in results]

@@ -1,4 +1,4 @@
-"""What each command does: stop, erase, export, more, a number, /language."""
+"""What each command does: stop, erase, export, more, a number, cancel, /language."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.answers import Answers
-from bot.cards import Cards
 from bot.controls import Control
-from bot.offer_talk import ASKED, OfferTalk
+from bot.offer_talk import ASKED, STILL, OfferTalk, still
 from bot.outcome import Act, Known, Outcome
 from bot.replies import Replies
 from locales import LANGUAGES
@@ -16,11 +15,14 @@ from retrieval.concepts import concepts
 from retrieval.engine import Action, Cause, Unavailable
 from retrieval.question import Question
 from retrieval.understanding import understand
+from retrieval.words import words
 
-ACTS = frozenset({"rate", "reopen", "news", "result", "consent"})
-"""Buttons under what is said about a request; each means a change of the request."""
-_ANSWERS = frozenset({"yes", "no", "number", "language", "erase", "topic", "offer"})
+ACTS = frozenset({"rate", "reopen", "news", "result", "consent", "still"})
+"""Buttons under what is said about a request, or about what somebody offered; each means a change of it."""
+_ANSWERS = frozenset({"yes", "no", "number", "language", "erase", "topic", "offer", "cancel"})
 """Commands that may answer what was asked back."""
+_BARE = 2
+"""Words of a "cancel" that names nothing: it is said of what was asked back."""
 
 
 class Commands:
@@ -53,6 +55,8 @@ class Commands:
             "topic": self._topic,
             **dict.fromkeys(ACTS, self._act),
             "offer": self._offer,
+            "cancel": self._cancel,
+            "waiting": self._waiting,
             "yes": self._yes,
             "no": self._no,
         }
@@ -113,8 +117,10 @@ class Commands:
     def _act(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         replies, act = Replies(language), Act(command.name, command.value)
         number, _, answer = command.value.partition(".")
-        if not number.isdecimal():
+        if not number.isdecimal() or (command.name == "still" and answer not in STILL):
             return self._help(command, text, language, known)
+        if command.name == "still":
+            return still(number, answer, self._answers.manners.join, language, known)
         message = replies.acted(command.name, int(number), answer.rpartition(".")[2])
         return Outcome(Action.SMALLTALK, language, [message], context=known.context, acts=(act,))
 
@@ -127,7 +133,8 @@ class Commands:
         except Unavailable:
             return self._hand_over(Cause.FAILURE, text, language, known)
         if verdict.decision.action is not Action.ANSWER:
-            return Outcome(Action.ANSWER, language, [Replies(language).no_more()], context=known.context)
+            context = {**known.context, "asked": "person"}
+            return Outcome(Action.ANSWER, language, [Replies(language).no_more()], context=context)
         return self._answers.answer(verdict, question, language, shown)
 
     def _none(self, command: Control, text: str, language: str, known: Known) -> Outcome:
@@ -137,12 +144,13 @@ class Commands:
         last = known.context.get("last", [])
         number = int(command.value) if command.value.isdecimal() else 0
         record = self._answers.engine.record(last[number - 1]) if 1 <= number <= len(last) else None
+        if not last and (button := _in_menu(number, known)):
+            name, _, value = button.partition(":")
+            handler = self._topic if name == "topic" else self._example
+            return handler(Control(name, value), text, language, known)
         if record is None:
             return Outcome(Action.CLARIFY, language, [Replies(language).no_number()], context=known.context)
-        from retrieval.search import reasons
-
-        message = Cards(Replies(language)).details(record, reasons(record, known.question()))
-        return Outcome(Action.ANSWER, language, [message], shown=(record.id,), context=known.context)
+        return self._answers.details(record, language, known)
 
     def _example(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         examples = Replies(language).examples()
@@ -161,9 +169,48 @@ class Commands:
     def _offer(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         return OfferTalk(self._answers).obey(command.value, known)
 
+    def _cancel(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        """Leave what is going on: what was asked back, an offer, or, once that is sure, a request that waits."""
+        replies, asked, settled = Replies(language), known.context.get("asked"), known.settled()
+        number, _, answer = command.value.partition(".")
+        if answer == "no":
+            return Outcome(Action.SMALLTALK, language, [replies.still_open()], context=settled)
+        if asked == "erase":
+            return self._erase(Control("erase", "no"), text, language, known)
+        if asked == ASKED:
+            return OfferTalk(self._answers).obey("cancel", known)
+        if asked in {"topic", "language"} and not command.value and len(words(text)) <= _BARE:
+            kept = {key: value for key, value in settled.items() if key != "question" or settled.get("last")}
+            return Outcome(Action.SMALLTALK, language, [replies.left()], context=kept)
+        ticket = int(number) if number.isdecimal() else next(iter(known.tickets), 0)
+        if ticket not in known.tickets:
+            return Outcome(Action.SMALLTALK, language, [replies.nothing_to_cancel()], context=settled)
+        if answer == "yes" or asked == "cancel":
+            act = Act("cancel", f"{ticket}.yes")
+            return Outcome(Action.SMALLTALK, language, [replies.cancelled(ticket)], context=settled, acts=(act,))
+        context = {**settled, "asked": "cancel"}
+        return Outcome(Action.SMALLTALK, language, [replies.cancel_ask(ticket)], context=context)
+
+    def _waiting(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        """When somebody answers is known to the database alone: `bot.acts` says it."""
+        replies = Replies(language)
+        if known.tickets:
+            return Outcome(Action.SMALLTALK, language, context=known.context, acts=(Act("waiting"),))
+        if known.closed:
+            message = replies.closed(known.closed)
+        elif "greeting" in understand(text, known.language).smalltalk:  # "are you there?" is one in some languages
+            message = replies.greeting()
+        else:
+            message = replies.no_request()
+        return Outcome(Action.SMALLTALK, language, [message], context=known.context)
+
     def _yes(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if known.context.get("asked") == "erase":
             return self._erase(Control("erase", "yes"), text, language, known)
+        if known.context.get("asked") == "cancel":
+            return self._cancel(Control("cancel"), text, language, known)
+        if known.context.get("asked") == "person":  # "shall a person look for you?"
+            return self._person(command, "", language, replace(known, context=known.settled()))
         if _asked_to_rate(known):
             return self._act(Control("rate", f"{known.closed}.1"), text, language, known)
         return self._help(command, text, language, known)
@@ -171,6 +218,10 @@ class Commands:
     def _no(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if known.context.get("asked") == "erase":
             return self._erase(Control("erase", "no"), text, language, known)
+        if known.context.get("asked") == "cancel":
+            return self._cancel(Control("cancel", ".no"), text, language, known)
+        if known.context.get("asked") == "person":
+            return Outcome(Action.SMALLTALK, language, [Replies(language).left()], context=known.settled())
         if known.context.get("asked") == ASKED:
             return OfferTalk(self._answers).obey("cancel", known)
         if _asked_to_rate(known):
@@ -178,6 +229,13 @@ class Commands:
         if known.context.get("last"):
             return self._none(command, text, language, known)
         return Outcome(Action.SMALLTALK, language, [Replies(language).goodbye()], context=known.context)
+
+
+def _in_menu(number: int, known: Known) -> str | None:
+    """The topic or example of that number among what was offered last."""
+    offered = [payload for _, payload in known.context.get("offered", [])]
+    menu = [payload for payload in offered if payload.partition(":")[0] in {"topic", "example"}]
+    return menu[number - 1] if 1 <= number <= len(menu) else None
 
 
 def _asked_to_rate(known: Known) -> bool:

@@ -9,11 +9,11 @@ from functools import cache
 from locales import LANGUAGES, translations
 from retrieval.concepts import Facet, concepts
 from retrieval.vocabulary import languages, vocabulary
-from retrieval.words import words
+from retrieval.words import is_han, words
 
-SLASHES = frozenset({"stop", "start", "erase", "export", "me", "help", "language", "person", "new", "more"})
-_LONGEST = 8
-"""Words up to which a message can be a command."""
+SLASHES = frozenset({"stop", "start", "erase", "export", "me", "help", "language", "person", "new", "more", "cancel"})
+_LONGEST, _LONGEST_HAN = 10, 16
+"""Words up to which a message can be a command; a Chinese character is one."""
 _NAME = re.compile("[a-z]*")
 _NUMBER = re.compile(r"^\W*(\d{1,2})\W*$")
 
@@ -52,15 +52,16 @@ def _titles() -> dict[tuple[str, ...], str]:
 
 
 def _spoken(found: list[str], known: str | None) -> Control | None:
-    if not 0 < len(found) <= _LONGEST:
+    if not 0 < len(found) <= (_LONGEST_HAN if is_han(found[0]) else _LONGEST):
         return None
     if title := _titles().get(tuple(found)):
         return Control(title)
     for language in dict.fromkeys((*((known,) if known in languages() else ()), *languages())):
-        for match in vocabulary(language).concepts.find(found):
-            whole = match.start == 0 and match.end == len(found)
-            if whole and concepts()[match.target].facet is Facet.CONTROL:
-                return Control(match.target)
+        matches = vocabulary(language).concepts.find(found)
+        whole = {match.target for match in matches if match.start == 0 and match.end == len(found)}
+        meant = sorted(target for target in whole if concepts()[target].facet is Facet.CONTROL)
+        if meant:  # "is anyone there?" asks for a person too; who waits already is told of that
+            return Control("waiting" if "waiting" in meant else meant[0])
     return None
 
 

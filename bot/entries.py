@@ -7,7 +7,6 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.cards import Cards
 from bot.csv import Value
 from bot.offers import Offer
 from retrieval.records import Certificate, Cost, Eligibility, Kind, Modality, Record, Status
@@ -106,11 +105,6 @@ def entry(offer: Offer, public: str, offered: Collection[str]) -> Entry:
 def page_of(record_id: str, public: str) -> str:
     """The address of a record's page."""
     return f"{public}/catalogue/{record_id}"
-
-
-def terms(cards: Cards, record: Record) -> str:
-    """What decides for most people, in words: languages, cost, certificate, form."""
-    return " · ".join((cards.languages(record), cards.cost(record), cards.certificate(record), cards.modality(record)))
 
 
 COLUMNS = (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.outcome import Known, Outcome, Submission
+from bot.outcome import Act, Known, Outcome, Submission
 from bot.replies import Replies
-from bot.submissions import SOURCE, TO_COME, alike
+from bot.submissions import SOURCE, TO_COME, alike, digest
 from locales import LANGUAGES
 from retrieval.engine import Action, Cause
 from retrieval.question import Question
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 NEED = "offer-training"
 ASKED = "offer"
 """What the context says while the assistant waits for an offer."""
+STILL = ("yes", "ended", "change")
+"""What can be said of whether something is still right."""
 MOST_TRIES = 2
 """How often the assistant says what is missing, before a person takes it."""
 LONGEST = 4000
@@ -94,6 +97,19 @@ def ask(form: str, language: str, known: Known) -> Outcome:
     """Say how something is offered, and wait for it. `form`: the link of the form."""
     message = Replies(language).offer_how(form)
     return Outcome(Action.CLARIFY, language, [message], context=_waiting(known, "", 0))
+
+
+def still(number: str, answer: str, form: str, language: str, known: Known) -> Outcome:
+    """What whoever sent something in under `number` says of it when they are asked; `form`: the link of the form."""
+    replies = Replies(language)
+    if answer == "change":
+        token = secrets.token_urlsafe(32)  # whose digest is kept with what they sent, if it is theirs
+        message, answer = replies.offer_change(f"{form}/{token}"), f"change.{digest(token)}"
+    else:
+        message = replies.still_said(answer)
+    return Outcome(
+        Action.SMALLTALK, language, [message], context=known.context, acts=(Act("still", f"{number}.{answer}"),)
+    )
 
 
 def is_cancelled(text: str, known: Known) -> bool:

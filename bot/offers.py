@@ -49,6 +49,12 @@ class Snapshot:
     """When something last came, changed or went."""
     offers: dict[str, Offer]
 
+    def linked(self, key: str) -> list[Offer]:
+        """What belongs to a record: what it names, then what names it."""
+        naming = (other for other, offer in self.offers.items() if key in offer.record.related)
+        every = dict.fromkeys((*self.offers[key].record.related, *naming))
+        return [self.offers[other] for other in every if other in self.offers and other != key]
+
 
 class Offers:
     """Reads the offers again only when they have changed. Safe to share between threads."""

@@ -22,7 +22,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something about a ticket that a person decided: `rate`, `reopen`, `news`, `result`, `consent`, `return`."""
+    """What a person decided about a ticket: `rate`, `reopen`, `news`, `result`, `consent`, `return`, `cancel`.
+
+    `waiting` changes nothing: they ask when it is answered.
+    """
 
     name: str
     value: str = ""

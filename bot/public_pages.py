@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bot.caching import Validators
 from bot.cards import Cards
-from bot.entries import entry, terms
+from bot.entries import entry
 from bot.offers import Offer, Offers, Snapshot, Wanted
 from bot.pages import render
 from bot.replies import Replies
@@ -67,7 +67,7 @@ class View:
             record.name_in(self._language.code),
             self.kind(record.kind),
             record.provider,
-            terms(self._cards, record),
+            self._cards.terms(record),
             self._cards.checked(record),
         )
 
@@ -80,11 +80,7 @@ class View:
     def lines(self, offer: Offer) -> Iterator[str]:
         """Everything that a person needs to decide."""
         record, cards, _ = offer.record, self._cards, self._
-        yield _("Language: {languages}").format(languages=cards.languages(record, limit=12))
-        yield _("Cost: {cost}").format(cost=cards.cost(record))
-        yield _("Certificate: {certificate}").format(certificate=cards.certificate(record, plain=True))
-        yield _("How: {modality}").format(modality=cards.modality(record, limit=6))
-        yield _("Who can join: {who}").format(who=cards.who(record))
+        yield from cards.facts(record)
         if record.starts:
             yield _("Starts: {date}").format(date=self._replies.day(record.starts))
         if record.ends:
@@ -177,7 +173,7 @@ def _record(request: Request, offer: Offer, snapshot: Snapshot, public: str) -> 
         said_in=LANGUAGES[said_in],
         lines=list(view.lines(offer)),
         topics=view.topics(offer),
-        related=[view.short(other) for key in record.related if (other := snapshot.offers.get(key))],
+        related=[view.short(other) for other in snapshot.linked(record.id)],
         origin=view.origin(offer),
         facts=facts(entry(offer, public, snapshot.offers)),
     )

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_skeleton, format_time, get_timezone_
 
 from channels.contract import Button, Outgoing
 from channels.text import isolate
-from locales import LANGUAGES, speak, translations
+from locales import DEFAULT, LANGUAGES, speak, translations
 from retrieval.concepts import concepts
 from retrieval.places import language_name, place_name
 
@@ -56,6 +56,10 @@ class Replies:
     def tongue(self, code: str) -> str:
         """A language's name."""
         return language_name(code, self.code)
+
+    def in_it(self, link: str) -> str:
+        """The address of a page of ours in this language; in English browsers may choose."""
+        return link if self.code == DEFAULT else f"{link}?lang={self.code}"
 
     def day(self, day: date) -> str:
         """A day, written as the language does."""
@@ -150,9 +154,11 @@ class Replies:
         text = self._("That is all I have that fits. Shall a person look for you?")
         return Outgoing(text, (self.person_button(), self.new_button()))
 
-    def which(self) -> Outgoing:
-        """The one question when a wish is too vague, with topics to choose from."""
+    def which(self, shown: int = 0) -> Outgoing:
+        """The one question when a wish is too vague, with topics to choose from. `shown`: results that still stand."""
         text = self._("What would you like to learn or find? Write it in a few words, or choose:")
+        if shown:
+            text = f"{self.after_results(shown).text}\n{text}"
         glosses = [(key, self.concept(concepts()[key].gloss)) for key in TOPICS_OFFERED]
         buttons = [Button(gloss, f"topic:{key}") for key, gloss in glosses]
         return Outgoing("\n".join([text, *(f"• {b.title}" for b in buttons)]), (*buttons, self.person_button()))
@@ -242,6 +248,27 @@ class Replies:
         """What somebody sent in was not taken."""
         text = self._("“{name}” was not taken into the catalogue.").format(name=self.run(name))
         return Outgoing(f"{text} {self.run(reason)}" if reason else text)
+
+    def still_right(self, name: str, number: int, link: str) -> Outgoing:
+        """To whoever offered it: is it still right? `number`: under which they sent it; `link`: where it stands."""
+        text = self._("Is what I tell people about “{name}” still right?").format(name=self.run(name))
+        buttons = (
+            Button(self._("Yes"), f"still:{number}.yes"),
+            Button(self._("No longer"), f"still:{number}.ended"),
+            Button(self._("Change it"), f"still:{number}.change"),
+        )
+        return Outgoing(f"{text}\n{self.in_it(link)}", buttons)
+
+    def still_said(self, answer: str) -> Outgoing:
+        """What follows from the answer `yes` or `ended`."""
+        if answer == "yes":
+            return Outgoing(self._("Thank you! People see that you have checked it today."))
+        return Outgoing(self._("Thank you! Somebody looks at it; then it is no longer offered."))
+
+    def offer_change(self, link: str) -> Outgoing:
+        """How what was offered is changed."""
+        text = self._("You can change it here. A person looks at it before anybody is told:")
+        return Outgoing(f"{text}\n{self.in_it(link)}")
 
     # --- a person -----------------------------------------------------------------------------
 
@@ -386,6 +413,35 @@ class Replies:
         """A closed request is open again."""
         text = self._("I have opened your request number {number} again. An officer will read what you wrote.")
         return Outgoing(text.format(number=self.run(str(number))))
+
+    def no_request(self) -> Outgoing:
+        """To somebody who asks when they are answered, and waits for nobody."""
+        text = self._("No request of yours is open. Write what you want to learn or find, or talk to a person.")
+        return Outgoing(text, (self.person_button(),))
+
+    def cancel_ask(self, number: int) -> Outgoing:
+        """After “cancel” of somebody with an open request: asks once."""
+        text = self._("Shall I cancel your request number {number}?").format(number=self.run(str(number)))
+        yes = Button(self._("Yes, cancel it"), f"cancel:{number}.yes")
+        return Outgoing(text, (yes, Button(self._("No, keep it open"), f"cancel:{number}.no")))
+
+    def cancelled(self, number: int) -> Outgoing:
+        """A person has cancelled their request."""
+        text = self._("Your request number {number} is cancelled.")
+        return Outgoing(text.format(number=self.run(str(number))), (self.new_button(),))
+
+    def still_open(self) -> Outgoing:
+        """A request is not cancelled after all."""
+        return Outgoing(self._("Your request is still open, and nothing of it is lost."))
+
+    def nothing_to_cancel(self) -> Outgoing:
+        """After “cancel” where nothing is going on: some mean that they want no more messages."""
+        text = self._("There is nothing to cancel. If I should not write to you any more, write /stop.")
+        return Outgoing(text)
+
+    def left(self) -> Outgoing:
+        """What was asked back need not be answered."""
+        return Outgoing(self._("All right. Write again whenever you need something."))
 
     def acted(self, act: str, number: int, answer: str) -> Outgoing:
         """After a button under what was said about a request."""

@@ -57,6 +57,10 @@ def _work(entry: Entry) -> Facts:
         "keywords": _glosses(entry.topics),
         "audience": [{"@type": "Audience", "audienceType": gloss} for gloss in _glosses(entry.audiences)],
     }
+    if entry.kind is Kind.EXPERIENCE:
+        said |= {"spatialCoverage": [{"@type": "Place", "name": place_name(each, "en")} for each in entry.regions]}
+    if entry.kind is Kind.PRODUCT and said["isAccessibleForFree"]:
+        said |= {"offers": {"@type": "Offer", "price": "0", "priceCurrency": "USD"}}  # search engines want it said so
     if entry.kind in {Kind.PROGRAMME, Kind.RESOURCE}:
         said |= {"teaches": list(entry.teaches), "educationalLevel": _glosses(entry.level)}
     if entry.kind is Kind.PROGRAMME:

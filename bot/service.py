@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -39,7 +40,8 @@ EXPIRE_EVERY = 3600.0
 
 
 TEND_EVERY = 15.0
-"""Seconds between looks for requests that nobody answered in time, and for people to be asked how it went."""
+"""Seconds between looks for requests that nobody answered in time, and for people to be asked how it went, or whether
+what they offered is still right."""
 
 
 class InUse(Exception):
@@ -122,7 +124,7 @@ class Service:
                 log.exception("fetch.failed")
 
     def _tend(self) -> None:
-        """Move on what nobody answered in time, and ask people how it went."""
+        """Move on what nobody answered in time, and ask people what is to be asked."""
         while not self._stopping.wait(TEND_EVERY):
             try:
                 self.tend(now())
@@ -131,7 +133,7 @@ class Service:
 
     def tend(self, moment: datetime) -> None:
         """What is due to be moved on or asked at `moment`."""
-        from bot import followup, routing  # they import the vocabulary
+        from bot import confirming, followup, routing  # they import the vocabulary
 
         assembly = self._assembly
         windows = {name: channel.window for name, channel in assembly.channels.items()}
@@ -139,6 +141,8 @@ class Service:
             moved = routing.move_on(session, moment, assembly.limits, windows)
         with assembly.database.write() as session:
             asked = followup.ask_due(session, moment, assembly.limits)
+        with assembly.database.write() as session:
+            asked += confirming.ask_due(session, moment, assembly.settings.public, assembly.limits)
         if moved or asked:
             log.info("tended", moved=moved, asked=asked)
             assembly.said.set()
@@ -179,6 +183,7 @@ class Service:
             self._failing = True
             return
         self._failing = False
+        settle()
         log.info("index.ready", built=made)
 
     def _keep(self) -> None:
@@ -208,6 +213,16 @@ class Service:
             backup.tidy(self._assembly.settings.home / "backups", days)
         except Exception:
             log.exception("expire.failed")
+
+
+def settle() -> None:
+    """Keep what is loaded by now from the garbage collector: its walks through all of that stop everything for 0.2 s.
+
+    What became garbage since the last time is freed first.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 async def _announce(assembly: Assembly, channel: Channel) -> None:

@@ -15,14 +15,17 @@ from typing import Any
 from bot.answers import Answers
 from bot.commands import ACTS, Commands
 from bot.controls import Control, control, language_named
+from bot.numbers import chosen
 from bot.offer_talk import ASKED, OfferTalk, is_cancelled
 from bot.outcome import Act, Heard, Known, Manners, Outcome
 from bot.replies import Replies
 from channels.contract import Kind
 from locales import LANGUAGES
+from retrieval.concepts import Facet, concepts
 from retrieval.engine import Action, Engine
 from retrieval.question import Question
 from retrieval.understanding import understand
+from retrieval.vocabulary import vocabulary
 from retrieval.words import words
 
 NEIGHBOURS = {
@@ -39,9 +42,11 @@ NEIGHBOURS = {
 """Languages that we do not write → one that most of their speakers read."""
 FOLLOW_UP = 7
 """Words up to which a message without a topic of its own belongs to the question before."""
+SHORT = 8
+"""Words up to which a message that asks when somebody answers can hardly ask for anything else."""
 _OTHERS = frozenset({"children", "older-persons"})
 """Audiences that people mostly ask for others."""
-HELD_COMMANDS = frozenset({"stop", "start", "erase", "export", "me", "language", "new"})
+HELD_COMMANDS = frozenset({"stop", "start", "erase", "export", "me", "language", "new", "cancel"})
 """What the assistant obeys while an officer has the talk, said with a slash or a button."""
 HELD_WORDS = frozenset({"stop", "erase"})
 """The same for what is said in words; everything else is said to the officer."""
@@ -101,10 +106,12 @@ class Assistant:
             language = known.language or "en"
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
         if known.held and not understand(text, known.language).distress:
-            return _held(known)
+            return _held(known, asks=any(_asks_when(message, known) for message in heard))
         if known.context.get("asked") == ASKED and text:
             if offered := OfferTalk(self._answers).hear(text, known):
                 return offered
+            known = replace(known, context=known.settled())
+        if known.context.get("asked") in {"erase", "cancel", "person"}:  # a "yes" that comes later is of something else
             known = replace(known, context=known.settled())
         if not _LINK.sub("", text).strip():
             return self._unreadable(heard, text, known)
@@ -113,10 +120,11 @@ class Assistant:
     def _reply(self, text: str, known: Known) -> Outcome:
         question = understand(text, known.language)
         language, speaks = _interface_language(question, known)
-        if command := _command_inside(question):
+        if command := _command_inside(question, known):
             return self._commands.obey(command, text, replace(known, language=language))
-        question = _in_context(question, known)
-        outcome = self._answers.look_up(question, text, language, known)
+        linked = self._answers.linked(question, language, known)
+        question = Question(language=question.language) if linked else _in_context(question, known)
+        outcome = linked or self._answers.look_up(question, text, language, known)
         trouble = bool(question.needs) and _TROUBLE.issuperset(question.needs) and not question.searchable
         if known.closed and (trouble or outcome.action is Action.CLARIFY):  # "the link does not work"
             message = Replies(language).reopened(known.closed)
@@ -143,13 +151,21 @@ def _obeyed_while_held(command: Control, message: Heard, known: Known) -> bool:
     """What was said with a slash or a button is for the assistant; of other words only those that end or erase."""
     if message.choice or message.text.strip().startswith("/"):
         return command.name in ACTS | HELD_COMMANDS
-    answers = known.context.get("asked") in {"erase", "language"} and command.name in {"yes", "no", "erase", "language"}
+    asked = known.context.get("asked") in {"erase", "language", "cancel"}
+    answers = asked and command.name in {"yes", "no", "erase", "language"}
     return answers or command.name in HELD_WORDS or command.name == "consent"  # typed where no button was shown
 
 
-def _held(known: Known) -> Outcome:
-    """Said to the officer: not an answer to what the assistant had asked before."""
-    return Outcome(Action.HELD, known.language or "en", context=known.settled())
+def _held(known: Known, *, asks: bool) -> Outcome:
+    """Said to the officer: not an answer to what the assistant had asked before. `asks`: when they are answered."""
+    acts = (Act("waiting"),) if asks else ()
+    return Outcome(Action.HELD, known.language or "en", context=known.settled(), acts=acts)
+
+
+def _asks_when(message: Heard, known: Known) -> bool:
+    """Whether a message asks when somebody answers, and nothing else."""
+    command = control(message.text, message.choice, known.language)
+    return command is not None and command.name == "waiting"
 
 
 def _parts(heard: Sequence[Heard], known: Known) -> Iterator[Control | list[Heard]]:
@@ -178,13 +194,25 @@ def _command(message: Heard, known: Known) -> Control | None:
     """The command that a message is, with its text."""
     if known.context.get("asked") == ASKED and not message.choice and is_cancelled(message.text, known):
         return Control("offer", "cancel", message.text)  # "cancel" means "stop" otherwise
-    command = control(message.text, message.choice or _typed(message, known), known.language)
+    button = message.choice or _typed(message, known)
+    if not button and (number := _number(message, known)):
+        command: Control | None = Control("number", str(number))
+    else:
+        command = control(message.text, button, known.language)
     if known.context.get("asked") == "language" and (command is None or command.name == "number"):
-        named = language_named(message.text)
+        named = language_named(command.value if command else message.text)
         command = Control("language", named) if named else command
     if command and command.name == "language" and known.context.get("last") and _narrows(message):
         return None  # "in Hausa", said of the results that were shown
     return replace(command, text=message.text) if command else None
+
+
+def _number(message: Heard, known: Known) -> int | None:
+    """The number that a message chooses in words, where there was something to choose from."""
+    offered = {payload.partition(":")[0] for _, payload in known.context.get("offered", [])}
+    if message.choice or not (known.context.get("last") or offered & {"topic", "example", "language"}):
+        return None
+    return chosen(message.text, (known.language, known.question().language))
 
 
 def _narrows(message: Heard) -> bool:
@@ -205,11 +233,15 @@ def _typed(message: Heard, known: Known) -> str | None:
     return next((payload for title, payload in offered if words(title) == said), None)
 
 
-def _command_inside(question: Question) -> Control | None:
-    """“Stop” or “erase” said in a longer message that asks for nothing else."""
-    if question.topics or question.intents:
+def _command_inside(question: Question, known: Known) -> Control | None:
+    """“Stop”, “erase”, “when will you answer” … said in a longer message that asks for nothing else."""
+    if question.topics or question.intents or question.distress:
         return None
-    return next((Control(name) for name in ("stop", "erase") if name in question.controls), None)
+    named: str | None = next((name for name in ("stop", "erase") if name in question.controls), None)
+    waits = bool(known.tickets) or question.length <= SHORT
+    if not named and waits and not question.needs and "person" not in question.controls:
+        named = next((name for name in ("cancel", "waiting") if name in question.controls), None)
+    return Control(named) if named else None
 
 
 def _interface_language(question: Question, known: Known) -> tuple[str, bool]:
@@ -219,8 +251,20 @@ def _interface_language(question: Question, known: Known) -> tuple[str, bool]:
     if question.language in LANGUAGES:
         return question.language, True
     short = len(words(question.text)) < 3  # too short to tell the language of
-    neighbour = "en" if short else NEIGHBOURS.get(question.language, "en")
+    neighbour = _greeting_in(question.text) if short else NEIGHBOURS.get(question.language, "en")
     return (known.language if known.language in LANGUAGES else neighbour) or "en", short
+
+
+def _greeting_in(text: str) -> str:
+    """A language that we write and in which a short text is small talk: several share “नमस्ते” and “السلام عليكم”."""
+    found = words(text)
+    if text.isascii():
+        return "en"
+    for code in LANGUAGES:
+        whole = (m for m in vocabulary(code).concepts.find(found) if m.length == len(found))
+        if any(concepts()[match.target].facet is Facet.SMALLTALK for match in whole):
+            return code
+    return "en"
 
 
 def _say_first(outcome: Outcome, line: str) -> None:

@@ -20,10 +20,10 @@ from bot.settings import Settings
 from bot.signals import Signal
 from bot.streams import Full, Streams, hand_over, side
 from channels import contract
-from channels.contract import Channel, Forged, Malformed
+from channels.contract import Channel, Forged, Inbound, Kind, Malformed
 from channels.text import LONGEST_INBOUND
 from channels.web import COOKIE, LONGEST_BODY, WebChannel, is_token, new_token
-from locales import LANGUAGES, Language, negotiate, translations
+from locales import DEFAULT, LANGUAGES, Language, negotiate, translations
 from store import contacts, outbox, tickets
 from store.database import Database
 from store.tables import Contact, Conversation, Delivery, Message
@@ -102,6 +102,8 @@ def routes(parts: Parts) -> APIRouter:
         try:
             # Until they have written something, people are answered in the language of their page.
             messages = [replace(each, language=language_of(request).code) for each in parts.web.parse(raw)]
+            if await run_in_threadpool(_has_picked, parts, request):
+                messages = [each for message in messages for each in (_pick(message), message)]
         except Forged:
             raise _refusal("forged", 403, _("This message did not come from this page.")) from None
         except Malformed:
@@ -149,6 +151,25 @@ def routes(parts: Parts) -> APIRouter:
         return response
 
     return router
+
+
+def _has_picked(parts: Parts, request: Request) -> bool:
+    """Whether a language was picked on the page by somebody who has not written yet: their script tells the others."""
+    token = _token(request)
+    if request.cookies.get(LANGUAGE_COOKIE) not in LANGUAGES:
+        return False
+    if token is None:
+        return True
+    with parts.database.read() as session:
+        contact = contacts.find(session, parts.vault, parts.web.name, token)
+        return contact is None or contact.language is None
+
+
+def _pick(message: Inbound) -> Inbound:
+    """What the list of languages would have sent before a message: the language of their page."""
+    code = message.language or DEFAULT
+    picked, name = f"language:{code}", LANGUAGES[code].name
+    return replace(message, external_id=f"language-{message.external_id}", kind=Kind.CHOICE, text=name, choice=picked)
 
 
 def _secure(parts: Parts) -> bool:

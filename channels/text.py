@@ -23,7 +23,8 @@ def clean(text: str) -> str:
     """Bound `text` and drop what cannot be seen: control characters, direction marks, lone surrogates."""
     text = text[:LONGEST_INBOUND].encode("utf-8", "ignore").decode("utf-8")
     text = unicodedata.normalize("NFC", _DIRECTION_MARKS.sub("", text))
-    text = "".join(c if c == "\n" or unicodedata.category(c) not in {"Cc", "Co", "Cn"} else " " for c in text)
+    if not text.isprintable():
+        text = "".join(c if c == "\n" or unicodedata.category(c) not in {"Cc", "Co", "Cn"} else " " for c in text)
     return _BLANK_LINES.sub("\n\n", _SPACES.sub(" ", text)).strip()
 
 

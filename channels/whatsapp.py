@@ -60,9 +60,9 @@ https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out"""
 
 
 class _Form(dict[str, list[str]]):
-    """Of a request; repeated keys are kept. `getlist` is what the signature's check asks for."""
+    """Of a request; repeated keys are kept. `getall` is what the signature's check asks for first."""
 
-    def getlist(self, name: str) -> list[str]:
+    def getall(self, name: str) -> list[str]:
         return self[name]
 
     def first(self, *names: str) -> str:
@@ -116,7 +116,8 @@ class WhatsAppChannel(Channel):
         self._verify(request, form)
         if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
             raise Malformed("not a form")
-        query = _Form(parse_qs(urlsplit(request.url).query, keep_blank_values=True))
+        asked = urlsplit(request.url).query
+        query = _Form(parse_qs(asked, keep_blank_values=True) if asked else {})
         if "status" in query or "MessageStatus" in form:
             return _status(form, query)
         return self._message(form)

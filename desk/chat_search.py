@@ -120,13 +120,12 @@ def broken(record: Record, question: Question) -> list[Barrier]:
 
 def _hit(result: Result, question: Question, cards: Cards, words: Words) -> Hit:
     record = result.record
-    facts = (cards.languages(record), cards.cost(record), cards.certificate(record), cards.modality(record))
     return Hit(
         record.id,
         record.name,
         record.provider,
         str(record.url or ""),
-        " · ".join(facts),
+        cards.terms(record),
         cards.why(result.reasons),
         ", ".join(words.barrier(each) for each in broken(record, question)),
     )

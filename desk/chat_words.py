@@ -93,6 +93,7 @@ class Words:
             "referred": self._("referred to a provider"),
             "gap": self._("a gap: nobody offers this"),
             "declined": self._("declined"),
+            "cancelled": self._("cancelled by the person"),
         }
         return words.get(outcome, outcome)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from retrieval.delta import Overlay
 from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings
-from retrieval.filters import kinds_asked_for
+from retrieval.filters import barrier, kinds_asked_for
 from retrieval.fit import Action, Cause, Decision, after_search, before_search
 from retrieval.index import Damaged, Index, OpenIndex
 from retrieval.question import Question
@@ -210,6 +210,17 @@ class Engine:
         """A record that can be offered."""
         search = self._search
         return search.shelf.records.get(record_id) if search else None
+
+    def linked(self, record_id: str, question: Question) -> tuple[Record, ...]:
+        """What belongs to a record and may be offered to whoever asked `question`: who teaches it, who has done it."""
+        search = self._search
+        found = search.shelf.linked(record_id) if search else ()
+        return tuple(record for record in found if barrier(record, question) is None)
+
+    def named(self, text: str, language: str) -> bool:
+        """Whether a text names a record."""
+        search = self._search
+        return bool(search and search.shelf.named(text, language))
 
     def judge(self, question: Question, *, skip: Sequence[str] = ()) -> Verdict:
         """Decide on a question. Raises `Unavailable`."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from retrieval.places import EVERYWHERE, covers, reach
 from retrieval.question import Question
-from retrieval.records import Record
+from retrieval.records import Kind, Record
 
 OFFICIALS = frozenset(
     [
@@ -68,6 +68,8 @@ def barrier(record: Record, question: Question) -> Barrier | None:
 
 
 def _admits_country(record: Record, question: Question) -> bool:
+    if record.kind is Kind.EXPERIENCE:  # where it was made shuts nobody out: others are to learn from it
+        return True
     if not question.countries:  # not said: then it is where the language is at home, more or less
         return not local(record) or reach(record.regions, question.language) > 0
     allowed = record.eligibility.countries
@@ -112,6 +114,47 @@ def _has_format(record: Record, question: Question) -> bool:
     if wants_online:
         return bool(modes & _ONLINE)
     return not wants_present or bool(modes & _PRESENT)
+
+
+_COURSES = frozenset({"course", "team-training"})
+_LEARNING = _COURSES | {"learn", "provider-wanted"}
+GOODS = "digital-public-goods"
+NOT_TRAINING = frozenset({Kind.PRODUCT, Kind.EXPERIENCE})
+"""Kinds that are shown only to whoever asks for them."""
+
+
+def kinds_asked_for(question: Question) -> dict[Kind, int]:
+    """Which of the kinds `NOT_TRAINING` a question wants, and how many records of each at most.
+
+    Whoever asks for a course is shown neither software nor what another country did, whatever the topic is.
+    """
+    wishes = set(question.intents)
+    found: dict[Kind, int] = {}
+    if "example" in wishes and not question.scholarship:  # "which countries have scholarships?" seeks a place to study
+        found[Kind.EXPERIENCE] = 1 if _COURSES & wishes else 2
+    if _COURSES & wishes:
+        return found
+    if "software" in wishes and ("learn" not in wishes or "provider-wanted" in wishes):  # "…, and who can teach us?"
+        found[Kind.PRODUCT] = 2
+    elif question.topics.get(GOODS, 0) >= 1 and not _LEARNING & wishes:
+        found[Kind.PRODUCT] = 1  # beside the registries of such goods
+    return found
+
+
+def kinds_that_follow(question: Question) -> frozenset[Kind]:
+    """Of what belongs to something that was shown before, what a question without a topic asks for, if anything."""
+    wishes = set(question.intents)
+    if "example" in wishes:
+        return frozenset({Kind.EXPERIENCE})
+    if "software" in wishes:
+        return frozenset({Kind.PRODUCT})
+    teaching = _LEARNING & wishes or "instructor" in question.formats
+    return frozenset(Kind) - NOT_TRAINING if teaching else frozenset()
+
+
+def just_names(question: Question) -> bool:
+    """Whether something that is named in the question is itself what it is about: "what is X-Road?"."""
+    return not _LEARNING & set(question.intents)
 
 
 def proven(record: Record, question: Question) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import nlargest
 from operator import itemgetter
 
@@ -13,6 +13,7 @@ from retrieval.concepts import concepts, wider
 from retrieval.delta import Overlay
 from retrieval.embeddings import KNOWS, SentenceEmbeddings
 from retrieval.filters import (
+    GOODS,
     NOT_TRAINING,
     OFFICIALS,
     WOMEN,
@@ -60,8 +61,8 @@ WEIGHTS = {
     "guide": 0.18,
     "level": 0.09,
     "trust": 0.05,
-    "asked_kind": 0.4,
-    "linked": 0.35,
+    "asked_kind": 1.2,
+    "linked": 0.6,
 }
 """What each feature adds to a score: chosen by hand first, then learned from labelled questions (`tests/rank.py`)."""
 
@@ -105,11 +106,19 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Looking:
-    """A question, which kinds beside training it wants (and how many of each), and the records that it names."""
+    """A question, which kinds beside training it wants (and how many of each), and what each leg has found."""
 
     question: Question
     kinds: dict[Kind, int]
     named: set[str]
+    meanings: dict[str, float] = field(default_factory=dict)
+    lexical: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def topics(self) -> list[str]:
+        """What was named for sure; that software is to be open says little where it is said what it is to do."""
+        sure = [topic for topic, chance in self.question.topics.items() if chance >= 1]
+        return [topic for topic in sure if topic != GOODS] or sure
 
 
 class Search:
@@ -122,40 +131,45 @@ class Search:
 
     def find(self, question: Question, *, skip: Iterable[str] = (), count: int = SHOWN) -> Found:
         """The best `count` records for a question, without those in `skip`."""
+        looking = self._looking(question)
+        candidates = self._candidates(question, looking.named.union(looking.meanings, looking.lexical)) - set(skip)
+        kept_out: dict[str, int] = {}
+        ranked = self._ranked(candidates, looking, kept_out)
+        if belonging := self._belonging(ranked, looking) - set(skip):
+            others = [result for result in ranked if result.record.id not in belonging]
+            ranked = sorted([*others, *self._ranked(belonging, looking, {}, linked=True)], key=_order)
+        chosen = _diverse(ranked, count, looking.kinds)
+        results = tuple(Result(r.record, r.score, r.features, reasons(r.record, question)) for r in chosen)
+        return Found(results, max(looking.meanings.values(), default=0.0), kept_out)
+
+    def _looking(self, question: Question) -> _Looking:
         named = set(self.shelf.named(question.text, question.language))
         looking = _Looking(question, kinds_asked_for(question), named)
         meanings = {key: near for key, near in self._meanings(question).items() if self._admits(key, looking)}
-        lexical = self._lexical(looking)
-        candidates = self._candidates(question, set(meanings) | set(lexical) | named) - set(skip)
-        kept_out: dict[str, int] = {}
+        return replace(looking, meanings=meanings, lexical=self._lexical(looking))
 
-        def scored(keys: Iterable[str], linked: bool) -> list[Result]:
-            found = []
-            for key in keys:
-                record = self.shelf.records.get(key)
-                if record is None or not self._admits(key, looking):
-                    continue
-                if stopped := barrier(record, question):
-                    kept_out[stopped] = kept_out.get(stopped, 0) + 1
-                    continue
-                features = self._features(record, looking, meanings.get(key, 0.0), lexical.get(key, 0.0), linked)
-                found.append(Result(record, sum(WEIGHTS[name] * value for name, value in features.items()), features))
-            return sorted(found, key=lambda result: (-result.score, result.record.id))
-
-        ranked = scored(candidates, linked=False)
-        if belonging := self._belonging(ranked, looking) - set(skip):
-            others = [result for result in ranked if result.record.id not in belonging]
-            ranked = sorted([*others, *scored(belonging, linked=True)], key=lambda r: (-r.score, r.record.id))
-        chosen = _diverse(ranked, count, looking.kinds)
-        results = tuple(Result(r.record, r.score, r.features, reasons(r.record, question)) for r in chosen)
-        return Found(results, max(meanings.values(), default=0.0), kept_out)
+    def _ranked(
+        self, keys: Iterable[str], looking: _Looking, kept_out: dict[str, int], *, linked: bool = False
+    ) -> list[Result]:
+        """What of `keys` may be shown, the best first; `kept_out` counts what stands in the way of others."""
+        found = []
+        for key in keys:
+            record = self.shelf.records.get(key)
+            if record is None or not self._admits(key, looking):
+                continue
+            if stopped := barrier(record, looking.question):
+                kept_out[stopped] = kept_out.get(stopped, 0) + 1
+                continue
+            features = self._features(record, looking, linked)
+            found.append(Result(record, sum(WEIGHTS[name] * value for name, value in features.items()), features))
+        return sorted(found, key=_order)
 
     def _admits(self, key: str, looking: _Looking) -> bool:
         """Whether a record is training, or of another kind that was asked for or named, and about the right thing."""
         record = self.shelf.records.get(key)
         if record is None or record.kind not in NOT_TRAINING:
             return True
-        fitting = [_closeness(topic, record) > 0 for topic, sure in looking.question.topics.items() if sure >= 1]
+        fitting = [_closeness(topic, record) > _BROADER for topic in looking.topics]
         if record.kind in looking.kinds:
             return not fitting or any(fitting)
         return key in looking.named and just_names(looking.question) and all(fitting)
@@ -192,20 +206,21 @@ class Search:
         return {key: cosine * length for key, cosine in nearest.items()}
 
     def _lexical(self, looking: _Looking) -> dict[str, float]:
-        every = self.shelf.bm25.scores(stems(f"{gloss(looking.question)} {looking.question.text}"))
+        # Software and examples are told apart by what they do, which no topic says as well as the person's own words.
+        said = looking.question.text if looking.kinds else f"{gloss(looking.question)} {looking.question.text}"
+        every = self.shelf.bm25.scores(stems(said))
         scores = {key: score for key, score in every.items() if self._admits(key, looking)}
         ranked = nlargest(BEST_LEXICAL, scores.items(), key=itemgetter(1))
         return {key: score / ranked[0][1] for key, score in ranked}
 
-    def _features(
-        self, record: Record, looking: _Looking, meaning: float, lexical: float, linked: bool
-    ) -> dict[str, float]:
-        question = looking.question
-        features = {"topic": self._topic(record, question), "meaning": meaning, "words": lexical}
+    def _features(self, record: Record, looking: _Looking, linked: bool) -> dict[str, float]:
+        question, key = looking.question, record.id
+        features = {"topic": self._topic(record, question)}
+        features |= {"meaning": looking.meanings.get(key, 0.0), "words": looking.lexical.get(key, 0.0)}
         features["likely"] = sum(c * _closeness(t, record) for t, c in question.likely.items() if t != NOTHING)
-        features["named"] = float(record.id in looking.named)
+        features["named"] = float(key in looking.named)
         features["asked_kind"] = float(record.kind in NOT_TRAINING)  # no other of these is looked at
-        features["linked"] = float(linked)
+        features["linked"] = float(linked and key not in looking.named)
         features |= _place(record, question) | _people(record, question) | _terms(record, question)
         return features
 
@@ -310,6 +325,10 @@ def _format(record: Record, question: Question) -> float:
     }
     asked = [wanted[name] for name in question.formats if name in wanted]
     return sum(bool(modes & modes_wanted) for modes_wanted in asked) / len(asked) if asked else 0.0
+
+
+def _order(result: Result) -> tuple[float, str]:
+    return -result.score, result.record.id
 
 
 def _diverse(ranked: Sequence[Result], count: int, kinds: Mapping[Kind, int]) -> list[Result]:

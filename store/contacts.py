@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, Update, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from store.database import insert
+from store.database import insert_new
 from store.desk_tables import Officer, ReferralAddress
 from store.source_tables import Revision
-from store.tables import Contact, Conversation, KeyCheck
+from store.tables import Contact, Conversation, KeyCheck, Moment
 from store.vault import Vault, WrongKey
 
 _CHECK = "dalil"
@@ -42,8 +43,10 @@ class Met:
 
     id: int
     conversation_id: int
-    language: str | None
-    origin: str | None
+    language: str | None = None
+    origin: str | None = None
+    new: bool = False
+    """This transaction has made the contact: nobody else knows of it yet."""
 
 
 Person = tuple[str, str]
@@ -54,16 +57,17 @@ def meet_all(session: Session, vault: Vault, people: Collection[Person]) -> dict
     """The contacts of many people at once, made where it is their first message."""
     digests = {person: vault.digests(*person) for person in people}
     met = _met(session, digests)
-    if new := {person: of for person, of in digests.items() if person not in met}:
-        _create_all(session, vault, new)
-        met |= _met(session, new)
+    if new := {person: of[0] for person, of in digests.items() if person not in met}:
+        met |= _create_all(session, vault, new)
+    if missed := {person: of for person, of in digests.items() if person not in met}:  # another process was faster
+        met |= _met(session, missed)
     return met
 
 
 def _met(session: Session, digests: Mapping[Person, list[str]]) -> dict[Person, Met]:
     of = {(person[0], digest): person for person, several in digests.items() for digest in several}
-    wanted = [digest for _, digest in of]
-    rows = session.execute(_find_all(), {"digests": wanted})
+    wanted = {"channels": sorted({channel for channel, _ in of}), "digests": [digest for _, digest in of]}
+    rows = session.connection().execute(_find_all(), wanted)
     return {
         of[channel, digest]: Met(contact_id, conversation_id, language, origin)
         for channel, digest, contact_id, conversation_id, language, origin in rows
@@ -77,32 +81,47 @@ def _find_all() -> Select[str, str, int, int, str | None, str | None]:
     found = select(
         Contact.channel, Contact.address_digest, Contact.id, Conversation.id, Contact.language, Contact.origin
     ).join(Conversation, Conversation.contact_id == Contact.id)
-    return found.where(Contact.address_digest.in_(bindparam("digests", expanding=True)))
+    wanted = Contact.address_digest.in_(bindparam("digests", expanding=True))
+    # The index begins with the channel: without it every contact there is would be looked at.
+    return found.where(Contact.channel.in_(bindparam("channels", expanding=True)), wanted)
 
 
-def _create_all(session: Session, vault: Vault, new: Mapping[Person, list[str]]) -> None:
+def _create_all(session: Session, vault: Vault, new: Mapping[Person, str]) -> dict[Person, Met]:
     """Make contacts, in one order everywhere, so that no two processes wait for each other; one may be faster."""
     rows = [
-        {"channel": channel, "address_digest": digests[0], "address_sealed": vault.seal(address)}
-        for (channel, address), digests in sorted(new.items(), key=lambda entry: entry[1][0])
+        {"channel": channel, "address_digest": digest, "address_sealed": vault.seal(address)}
+        for (channel, address), digest in sorted(new.items(), key=lambda entry: entry[1])
     ]
-    made = session.scalars(insert(session, Contact).on_conflict_do_nothing().returning(Contact.id), rows).all()
-    if made:
-        threads = [{"contact_id": contact_id, "context": {}} for contact_id in made]
-        session.execute(insert(session, Conversation).on_conflict_do_nothing(), threads)
+    of = {(channel, digest): (channel, address) for (channel, address), digest in new.items()}
+    connection = session.connection()
+    made = connection.execute(insert_new(session, Contact, "id", "channel", "address_digest"), rows).all()
+    if not made:
+        return {}
+    whose = {contact_id: of[channel, digest] for contact_id, channel, digest in made}
+    talks = [{"contact_id": contact_id, "context": {}} for contact_id in whose]
+    threads = connection.execute(insert_new(session, Conversation, "contact_id", "id"), talks)
+    return {whose[contact_id]: Met(contact_id, talk, new=True) for contact_id, talk in threads}
 
 
 def seen(session: Session, contact_ids: Collection[int], moment: datetime) -> None:
     """They have written: whoever had asked to be forgotten is somebody new."""
-    wrote = update(Contact).where(Contact.id.in_(sorted(contact_ids)))
-    session.execute(wrote.values(seen_at=moment, erased_at=None).execution_options(synchronize_session=False))
+    session.connection().execute(_seen(), {"ids": sorted(contact_ids), "moment": moment})
+
+
+@cache
+def _seen() -> Update:
+    wrote = update(Contact).where(Contact.id.in_(bindparam("ids", expanding=True)))
+    return wrote.values(seen_at=bindparam("moment", type_=Moment), erased_at=None)
 
 
 def learn(session: Session, field: str, of: Mapping[int, str]) -> None:
     """Write down what was not known of some contacts: their `language`, or their `origin`."""
-    column = getattr(Contact, field)
+    column, alike = getattr(Contact, field), defaultdict[str, list[int]](list)
     for contact_id, value in sorted(of.items()):
-        session.execute(update(Contact).where(Contact.id == contact_id, column.is_(None)).values({field: value}))
+        alike[value].append(contact_id)
+    for value, contact_ids in alike.items():
+        unknown = update(Contact).where(Contact.id.in_(contact_ids), column.is_(None))
+        session.execute(unknown.values({field: value}).execution_options(synchronize_session=False))
 
 
 def _create(session: Session, vault: Vault, channel: str, address: str) -> Contact:

@@ -7,17 +7,24 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
+    from sqlalchemy.sql.dml import ReturningInsert
+
     from store.tables import Table
 
+REST = 1.0
+"""Seconds without use after which a connection is tried before it is used again."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -48,10 +55,12 @@ class Database:
                 address, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True
             )
             _prepare_sqlite(self.engine)
+            self._reading = self.engine
         else:
-            self.engine = create_engine(
-                address, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True
-            )
+            self.engine = create_engine(address, pool_size=10, max_overflow=20, hide_parameters=True)
+            _try_after_a_rest(self.engine)
+            # Each statement sees what was committed before it, in a transaction as well: it would be two more trips.
+            self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # SQLite has one writer: waiting our turn here is fair and cheap, polling its file lock is neither.
         self._one_writer = threading.Lock() if self.embedded else nullcontext()
 
@@ -64,8 +73,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        """Only reads: what is changed here is not written."""
+        with Session(self._reading, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def version(self) -> str | None:
@@ -129,10 +138,16 @@ class Database:
         self.engine.dispose()
 
 
-def insert(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that can say ON CONFLICT, in the words of the session's database."""
-    made = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return made(table)
+def insert_new(session: Session, table: type[Table], *wanted: str) -> ReturningInsert[Any]:
+    """An INSERT that passes over rows that are there already, and gives these columns of the new ones."""
+    return _insert_new(session.get_bind().dialect.name, table, wanted)
+
+
+@cache
+def _insert_new(dialect: str, table: type[Table], wanted: tuple[str, ...]) -> ReturningInsert[Any]:
+    """The statement, built once: building it takes longer than running it."""
+    made = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return made(table).on_conflict_do_nothing().returning(*(getattr(table, name) for name in wanted))
 
 
 def migrations() -> list[str]:
@@ -160,6 +175,26 @@ def _upgrade(connection: Connection, wanted: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, wanted)
+
+
+def _try_after_a_rest(engine: Engine) -> None:
+    """Make sure that a connection still works that nobody has used for a while: the server may have been restarted.
+
+    SQLAlchemy's own look (`pool_pre_ping`) comes before every transaction, and takes as long as a statement.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _on_checkin(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        if monotonic() - record.info.get("rests_since", monotonic()) < REST:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise DisconnectionError from None  # the pool makes a new one
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -43,7 +43,7 @@ def queue(
     """
     # The lock keeps ids in the order of commits on PostgreSQL: pages read on from the last id that they have seen.
     if not locked:
-        session.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update())
+        session.execute(_hold(), {"talk": conversation_id})
     delivery = Delivery(
         conversation_id=conversation_id,
         turn_id=turn_id,
@@ -56,6 +56,12 @@ def queue(
     session.add(delivery)
     session.flush()
     return delivery
+
+
+@cache
+def _hold() -> Select[int]:
+    """The statement, built once: building it takes longer than running it."""
+    return select(Conversation.id).where(Conversation.id == bindparam("talk")).with_for_update()
 
 
 def claim(session: Session, channels: Collection[str], most: int = 1) -> list[tuple[Delivery, Contact]]:
@@ -132,21 +138,41 @@ def release_all(session: Session) -> None:
 
 def advance(session: Session, delivery_id: int, state: str, external_id: str | None = None) -> bool:
     """Move a delivery to a later state; earlier ones come late and change nothing."""
+    told = {"number": delivery_id, "given": external_id}
+    return session.connection().execute(_advance(state), told).rowcount > 0
+
+
+def advance_all(session: Session, state: str, reached: Collection[tuple[int, str | None]]) -> None:
+    """Move deliveries to a later state, with the provider's ids as far as they are known."""
+    if reached:  # in one order everywhere, so that no two transactions wait for each other
+        told = [{"number": number, "given": external_id} for number, external_id in sorted(reached)]
+        session.connection().execute(_advance(state), told)
+
+
+@cache
+def _advance(state: str) -> Update:
     earlier = [name for name, rank in _RANK.items() if rank < _RANK[state] and name != "dead"]
-    values = {"state": state} | ({"external_id": external_id} if external_id else {})
-    statement = update(Delivery).where(Delivery.id == delivery_id, Delivery.state.in_(earlier)).values(values)
-    return bool(session.execute(statement.returning(Delivery.id)).first())
+    # Not by IN, whose values cannot be told to many rows at once.
+    moved = update(Delivery).where(Delivery.id == bindparam("number"), or_(*(Delivery.state == e for e in earlier)))
+    given = func.coalesce(bindparam("given", type_=String), Delivery.external_id)
+    return moved.values(state=state, external_id=given)
 
 
 def of(session: Session, channel: str, reference: str | None, external_id: str) -> Delivery | None:
     """The message that a provider speaks of, by our own reference or by the provider's id."""
-    known = select(Delivery).join(Conversation, Conversation.id == Delivery.conversation_id)
-    known = known.join(Contact, Contact.id == Conversation.contact_id).where(Contact.channel == channel)
     if reference and reference.isascii() and reference.isdigit() and len(reference) < 19:
-        named = known.where(Delivery.id == int(reference))
-        if delivery := session.scalars(named.with_for_update(of=Delivery)).first():
+        told = {"channel": channel, "name": int(reference)}
+        if delivery := session.scalars(_of(by_number=True), told).first():
             return delivery
-    return session.scalars(known.where(Delivery.external_id == external_id).with_for_update(of=Delivery)).first()
+    return session.scalars(_of(by_number=False), {"channel": channel, "name": external_id}).first()
+
+
+@cache
+def _of(*, by_number: bool) -> Select[Delivery]:
+    named = (Delivery.id if by_number else Delivery.external_id) == bindparam("name")
+    known = select(Delivery).join(Conversation, Conversation.id == Delivery.conversation_id)
+    known = known.join(Contact, Contact.id == Conversation.contact_id).where(Contact.channel == bindparam("channel"))
+    return known.where(named).with_for_update(of=Delivery)
 
 
 def postpone(session: Session, delivery: Delivery, until: datetime, failure: str) -> None:
@@ -169,8 +195,13 @@ def park(session: Session, delivery: Delivery, failure: str) -> None:
 
 def unpark(session: Session, conversation_ids: Collection[int]) -> None:
     """These people have written: what waited for that may go."""
-    parked = update(Delivery).where(Delivery.conversation_id.in_(sorted(conversation_ids)), Delivery.state == "parked")
-    session.execute(parked.values(state="queued", due_at=now()))
+    session.connection().execute(_unpark(), {"ids": sorted(conversation_ids), "moment": now()})
+
+
+@cache
+def _unpark() -> Update:
+    parked = update(Delivery).where(Delivery.conversation_id.in_(bindparam("ids", expanding=True)))
+    return parked.where(Delivery.state == "parked").values(state="queued", due_at=bindparam("moment", type_=Moment))
 
 
 def bury(session: Session, delivery: Delivery, failure: str) -> None:

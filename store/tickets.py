@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store.tables import Audit, Contact, Conversation, Ticket, now
+from store.tables import Audit, Contact, Conversation, Moment, Ticket, now
 
 MOST_BEFORE = 20
 """Earlier wordings of a need, and pictures and the like, that a ticket keeps."""
@@ -76,12 +77,16 @@ def heard(session: Session, conversation_id: int) -> None:
 
 def present(session: Session, conversation_id: int, since: datetime) -> tuple[list[Ticket], int | None]:
     """A conversation's open tickets; if there is none, the number of the one that was closed last, after `since`."""
-    query = select(Ticket).where(
-        Ticket.conversation_id == conversation_id, or_(Ticket.state == "open", Ticket.closed_at > since)
-    )
-    found = session.scalars(query.order_by(Ticket.closed_at)).all()
+    found = session.scalars(_present(), {"talk": conversation_id, "since": since}).all()
     still_open = [ticket for ticket in found if ticket.state == "open"]
     return still_open, found[-1].id if found and not still_open else None
+
+
+@cache
+def _present() -> Select[Ticket]:
+    """The statement, built once: building it takes longer than running it."""
+    lately = or_(Ticket.state == "open", Ticket.closed_at > bindparam("since", type_=Moment))
+    return select(Ticket).where(Ticket.conversation_id == bindparam("talk"), lately).order_by(Ticket.closed_at)
 
 
 def _without_history(need: dict[str, Any]) -> dict[str, Any]:

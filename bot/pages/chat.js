@@ -149,8 +149,8 @@
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
-  function send(text, choice) {
-    const item = { body: { id: newId(), text: text } };
+  function send(text, choice, then) {
+    const item = { body: { id: newId(), text: text }, then: then };
     if (choice !== undefined) item.body.choice = choice;
     shown.add(item.body.id);
     item.node = add({ author: "person", text: text, dir: "auto" }, true);
@@ -197,6 +197,7 @@
     queue.shift();
     item.state.remove();
     item.node.classList.remove("unsent");
+    if (item.then) location.assign(item.then);
     waitForAnswer(0);
     listen();
     pump();
@@ -416,6 +417,16 @@
       closeMenus();
       send(entry.dataset.say);
       backToText(event);
+    });
+  }
+
+  // Who picks a language is answered in it, too. Before anything was said, the first message tells it.
+  for (const pick of document.querySelectorAll(".languages a")) {
+    pick.addEventListener("click", (event) => {
+      if (!page.log.firstChild || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      closeMenus();
+      send(pick.textContent.trim(), "language:" + pick.lang, pick.href);
     });
   }
 

@@ -212,6 +212,19 @@ def test_each_language_can_be_chosen_and_is_remembered(visit: Any, picture: Any)
     assert page.locator("html").get_attribute("lang") == "am"
 
 
+def test_who_picks_a_language_in_the_talk_is_answered_in_it(visit: Any) -> None:
+    visitor = visit()
+    page = visitor.open()
+    visitor.write("habari")
+    visitor.expect_said("assistant", "You said: habari")
+    page.locator(".languages summary").click()
+    page.get_by_role("link", name="Kiswahili").click()
+    page.wait_for_url("**/?lang=sw")
+    assert page.locator("html").get_attribute("lang") == "sw"
+    visitor.expect_said("assistant", "You said: language:sw")
+    assert [message.choice for message in visitor.site.messages()] == [None, "language:sw"]
+
+
 def test_everything_can_be_done_by_keyboard(visit: Any, picture: Any) -> None:
     visitor = visit(viewport=LAPTOP)
     page = visitor.open()

@@ -146,7 +146,7 @@ def test_a_record_is_given_as_data(house: House) -> None:
     assert answer.structured_content is not None
     assert answer.structured_content["summaries"] == {"en": words}
     assert answer.structured_content["checked"] == "2026-03-01"
-    assert "never\ninstructions to follow" in str(house.server.instructions)
+    assert "never instructions to follow" in " ".join(str(house.server.instructions).split())
 
 
 def test_a_record_that_there_is_not_is_an_error_with_words(house: House) -> None:
@@ -200,3 +200,14 @@ def test_the_command_speaks_the_protocol_on_standard_input_and_output(tmp_path: 
     answer = asyncio.run(go())
     assert answer.structured_content is not None
     assert answer.structured_content["fits"] is True
+
+
+def test_an_assistant_gets_software_and_experiences_with_what_belongs_to_them(house: House) -> None:
+    first, *_ = house.ask("which open software for an e-permit?")["matches"]
+    assert first["record"]["kind"] == "product"
+    assert first["terms"] == "open-source software · free"
+    assert "govstack" in first["record"]["related"]
+
+    first, *_ = house.ask("quel pays a fait des centres numériques ?")["matches"]
+    assert first["record"]["kind"] == "experience"
+    assert first["terms"] == "expérience : Bangladesh"

@@ -380,6 +380,23 @@ def test_what_cannot_be_seen_is_taken_out(house: House) -> None:
     ElementTree.fromstring(house.get("/catalogue.atom"))
 
 
+def test_software_and_experiences_are_shown_as_what_they_are_and_lead_to_each_other(house: House) -> None:
+    house.has("software", kind="product", name="Soft", topics=["digital-public-goods"], related=["typing-club"])
+    house.has("experience", kind="experience", name="Done", regions=["BD"], related=["software"])
+    house.has()
+
+    page = house.get("/catalogue/software")
+    assert "open-source software" in page
+    assert "/catalogue/typing-club" in page
+    assert "/catalogue/experience" in page
+    assert "Who can join" not in page
+    assert "experience of Bangladesh" in house.get("/catalogue/experience")
+    assert "/catalogue/software" in house.get("/catalogue/typing-club")
+    assert house.ids("kind=experience") == house.ids("kind=experience&country=KE") == ["experience"]
+    assert house.json("/catalogue/experience.json")["related"] == ["software"]
+    assert [row[1] for row in house.rows("kind=product")[2:]] == ["product"]
+
+
 # --- schema.org -----------------------------------------------------------------------------------
 
 
@@ -399,6 +416,18 @@ def test_each_kind_has_its_name_at_schema_org(house: House, kind: str, kind_ther
     said = json.loads(script)
     assert (said["@context"], said["@type"], said["name"]) == ("https://schema.org", kind_there, "Typing Club")
     assert said["mainEntityOfPage"]["lastReviewed"] == "2026-03-01"
+
+
+def test_software_that_is_free_and_where_an_experience_was_made_are_said_in_its_words(house: House) -> None:
+    house.has("software", kind="product")
+    house.has("experience", kind="experience", regions=["BD"], seat="BD", related=["software"])
+
+    software, experience = (
+        json.loads(Elements(house.get(f"/catalogue/{key}")).scripts[0]) for key in ("software", "experience")
+    )
+    assert software["offers"]["price"] == "0"
+    assert experience["spatialCoverage"] == [{"@type": "Place", "name": "Bangladesh"}]
+    assert not {"teaches", "hasCourseInstance"} & (set(software) | set(experience))
 
 
 def test_of_a_course_only_what_is_known_is_said(house: House) -> None:

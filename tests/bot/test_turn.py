@@ -242,3 +242,37 @@ def test_what_is_remembered_is_shown(person: Person) -> None:
 
     assert "Ghana" in shown
     assert "teachers" in shown
+
+
+def test_a_language_that_was_picked_stays_whatever_is_written(person: Person) -> None:
+    person.says("free python course")
+    person.says("Français", kind=Kind.CHOICE, choice="language:fr")
+
+    assert person.says("free python course").language == "fr"
+    assert person.says("nataka kujifunza kompyuta bure").action is Action.ANSWER
+
+
+def test_who_picked_nothing_is_answered_in_the_language_they_write(person: Person) -> None:
+    person.says("free python course")
+
+    assert person.says("nataka kujifunza kompyuta bure").language == "sw"
+
+
+def test_what_is_not_understood_about_results_points_to_their_details(person: Person) -> None:
+    person.says("free python course")
+
+    assert said(person.says("who can join?")).startswith("Write a number for details")
+
+
+@pytest.mark.parametrize(("text", "code"), [("السلام عليكم", "ar"), ("नमस्ते", "hi")])
+def test_a_greeting_that_several_languages_share_is_answered_in_one_that_we_write(
+    person: Person, text: str, code: str
+) -> None:
+    assert person.says(text).language == code
+
+
+def test_somebody_in_danger_who_says_stop_is_heard(person: Person) -> None:
+    outcome = person.says("please stop writing to me, I want to kill myself today")
+
+    assert outcome.ticket is not None
+    assert outcome.ticket.urgent

@@ -450,6 +450,29 @@ def _rows(site: Site, column: Any) -> list[Any]:
         return session.query(column).all()
 
 
+def test_a_language_that_was_picked_goes_before_the_first_message(
+    site: Site, visit: Callable[..., httpx.Client]
+) -> None:
+    client = visit()
+    client.get("/?lang=sw")
+    say(client, "free python course", "1")
+    say(client, "free python course", "1")
+    until(lambda: bool(_rows(site, Contact.language)[0][0]))
+    say(client, "more", "2")
+
+    assert [(each.text, each.choice) for each in site.messages()] == [
+        ("Kiswahili", "language:sw"),
+        ("free python course", None),
+        ("more", None),
+    ]
+
+
+def test_a_language_that_a_browser_just_asks_for_is_not_picked(site: Site, visit: Callable[..., httpx.Client]) -> None:
+    say(visit(**{"Accept-Language": "fr"}), "free python course")
+
+    assert [message.choice for message in site.messages()] == [None]
+
+
 @pytest.mark.parametrize("language", ["en", "ar", "bn"])
 def test_the_page_and_all_it_loads_weigh_less_than_60_kilobytes(
     visit: Callable[..., httpx.Client], language: str

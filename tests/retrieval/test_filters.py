@@ -52,6 +52,8 @@ def record(**fields: Any) -> Record:
             Barrier.COUNTRY,
         ),
         ({"eligibility": {**OPEN, "countries": "unknown"}}, {"countries": ("GH",)}, None),
+        ({"kind": "experience", "eligibility": {**OPEN, "countries": ["SN"]}}, {"countries": ("GH",)}, None),
+        ({"kind": "experience", "regions": ["SN"]}, {"language": "vi"}, None),
         ({"eligibility": {**OPEN, "groups": ["civil-servants"]}}, {"audiences": ("youth",)}, Barrier.GROUP),
         ({"eligibility": {**OPEN, "groups": ["civil-servants"]}}, {"audiences": ("civil-servants",)}, None),
         ({"eligibility": {**OPEN, "age": {"min": 18, "max": 35}}}, {"age": 40}, Barrier.AGE),

@@ -1,0 +1,78 @@
+"""Numbers by which people choose from what was shown: “2 please”, “the second one”, “ya pili”, “第二个”."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from retrieval.words import is_han, readings, words
+from retrieval.yaml import read
+
+_LONGEST = 6
+"""Words up to which a message can be a choice."""
+_LONGEST_HAN = 8
+_LONGEST_PHRASE = 4
+_SHORT = 4
+"""Letters below which a word of a language that nobody has spoken so far is no number: "do" is two, in Hindi."""
+_ENDINGS = (
+    "st nd rd th er re ere e eme nde o a do da ro ra to ta inci aad и я е ои ыи ая ую го ম য টা রা रा री रो ኛ ኛው ኛውን"
+)
+"""What people write onto digits, as `words` spells it."""
+_DIGITS = re.compile(f"([0-9]{{1,2}})(?:{_ENDINGS.replace(' ', '|')})?")
+
+_Phrases = dict[tuple[str, ...], int]
+_NOTHING = 0
+"""What stands for a word that changes nothing."""
+
+
+def chosen(text: str, spoken: Iterable[str | None] = ()) -> int | None:
+    """The number that a message says and nothing besides. `spoken`: the languages of the talk so far."""
+    found = words(text)
+    if not 0 < len(found) <= (_LONGEST_HAN if any(map(is_han, found)) else _LONGEST):
+        return None
+    own = [code for code in dict.fromkeys((*spoken, "en")) if code in _phrases()]
+    others = [code for code in _phrases() if code not in own]
+    if len(found) == 1 and len(found[0]) < _SHORT and not is_han(found[0]) and found[0].isascii():
+        others = []
+    numbers = (_number(found, code) for code in (*own, *others))
+    return next((number for number in numbers if number), None)
+
+
+def _number(found: list[str], language: str) -> int | None:
+    """The one number that words of a language say; none if there are two, or other words."""
+    number, at, phrases = None, 0, _phrases()[language]
+    while at < len(found):
+        meant, length = _read(found, at, phrases, language)
+        if not length:
+            return None
+        if meant and number:
+            return None
+        number, at = meant or number, at + length
+    return number
+
+
+def _read(found: list[str], at: int, phrases: _Phrases, language: str) -> tuple[int, int]:
+    """What begins at a word, and how many words it has; none if it is not of a choice."""
+    for length in range(min(_LONGEST_PHRASE, len(found) - at), 1, -1):
+        meant = phrases.get(tuple(found[at : at + length]))
+        if meant is not None:
+            return meant, length
+    if digits := _DIGITS.fullmatch(found[at]):
+        return int(digits[1]), 1
+    meant = next((phrases[(word,)] for word in readings(found[at], language) if (word,) in phrases), None)
+    return (_NOTHING, 0) if meant is None else (meant, 1)
+
+
+@cache
+def _phrases() -> dict[str, _Phrases]:
+    """What words say in each language: a number, or nothing."""
+    entries = read(Path(__file__).parent / "numbers.yaml")
+    return {language: _of(entry) for language, entry in entries.items()}
+
+
+def _of(entry: dict[int | str, list[str]]) -> _Phrases:
+    beside = {tuple(words(phrase)): _NOTHING for phrase in entry["beside"]}
+    named = {tuple(words(phrase)): number for number in (1, 2, 3) for phrase in entry[number]}
+    return beside | named
