@@ -211,6 +211,7 @@ class Sender:
             self._said.set(result.delivery.conversation_id)
 
     def _commit(self, results: list[_Result]) -> None:
+        sent: list[tuple[int, str | None]] = []
         with self._database.write() as session:
             for result in results:
                 delivery, channel = result.delivery, self._channels[result.contact.channel]
@@ -219,9 +220,10 @@ class Sender:
                     tell("delivery.failed", delivery=delivery.id, error=type(result.outcome).__name__)
                     fail(session, delivery, result.outcome, channel.patience)
                     continue
-                outbox.advance(session, delivery.id, "sent", result.outcome.external_id)
+                sent.append((delivery.id, result.outcome.external_id))
                 if channel.interval:
                     outbox.pace(session, delivery.conversation_id, now() + channel.interval)
+            outbox.advance_all(session, "sent", sent)
         for result in results:
             metrics.sent(result.contact.channel, result.name, result.seconds)
 

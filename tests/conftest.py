@@ -83,6 +83,7 @@ def hurry(made: Database) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA synchronous=OFF" if made.embedded else "SET synchronous_commit TO off")
         cursor.close()
+        connection.commit()  # PostgreSQL is in a transaction by now, in which the pool cannot set how to read
 
 
 def empty(made: Database) -> None:

@@ -30,6 +30,8 @@ from tests.servers.processes import Processes
 from tests.servers.twilio import ACCOUNT, NUMBER, TOKEN, Twilio
 
 CONNECTIONS = 32
+WARMING_UP = 200
+"""Requests that are not measured: each process imports something at its first ones."""
 QUESTIONS = Path(__file__).parent / "questions"
 POSTGRES = os.environ.get("DALIL_TEST_POSTGRES_URL")
 
@@ -123,14 +125,18 @@ def front(port: int) -> None:
     import uvicorn
 
     from bot.assembly import Assembly
+    from bot.service import settle
     from bot.settings import Settings
     from bot.signals import Signal
-    from bot.web import create_app
+    from bot.web import Server, create_app
 
     assembly = Assembly(Settings())
     assembly.prepare()
-    app = create_app(assembly.parts_of_page(lambda: True, Signal()))
-    uvicorn.run(app, port=port, log_level="warning", access_log=False)
+    parts = assembly.parts_of_page(lambda: True, Signal())
+    config = uvicorn.Config(
+        create_app(parts), port=port, log_level="warning", access_log=False, server_header=False, log_config=None
+    )
+    Server(config, parts, settle).run()
 
 
 @contextmanager
@@ -167,8 +173,10 @@ def acknowledgement(name: str, url: str | None, runs: int = 5, count: int = 3000
         for program in ["bare", "front"] * runs:
             settings = _settings(free_port(), twilio, url)
             with _program(program, settings, home) as address:
-                client = Client(address, _said(twilio, count, first, ["how can i learn to code for free"]))
-                first += count
+                words = ["how can i learn to code for free"]
+                asyncio.run(Client(address, _said(twilio, WARMING_UP, first, words)).run())
+                client = Client(address, _said(twilio, count, first + WARMING_UP, words))
+                first += WARMING_UP + count
                 rates[program].append(count / asyncio.run(client.run()))
                 if program == "front":
                     slowest.append(sorted(client.took)[int(count * 0.99)] * 1000)

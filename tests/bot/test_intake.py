@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -39,20 +43,34 @@ def state_of(database: Database, number: int) -> str:
         return session.get_one(Delivery, number).state
 
 
-def test_many_at_once_are_all_kept_in_few_transactions(database: Database, intake: Intake) -> None:
+@contextmanager
+def held_up(intake: Intake, until: int) -> Iterator[None]:
+    """Let nothing be written before so many requests wait."""
+    go = threading.Event()
+    intake._writer.submit(go.wait)
+    yield
+    deadline = time.monotonic() + 10
+    while len(intake._waiting) < until:
+        assert time.monotonic() < deadline, "they do not line up"
+        time.sleep(0.001)
+    go.set()
+
+
+def test_many_at_once_are_all_kept_in_one_transaction(database: Database, intake: Intake) -> None:
     commits: list[object] = []
     event.listen(database.engine, "commit", commits.append)
     threads = [threading.Thread(target=intake.receive, args=([text(n, f"person {n % 7}")],)) for n in range(60)]
 
-    for thread in threads:
-        thread.start()
+    with held_up(intake, 60):
+        for thread in threads:
+            thread.start()
     for thread in threads:
         thread.join()
 
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Message)) == 60
         assert session.scalar(select(func.count()).select_from(Contact)) == 7
-    assert len(commits) < 60
+    assert len(commits) == 1
 
 
 def test_a_request_that_cannot_be_written_does_not_harm_the_others(database: Database, intake: Intake) -> None:
@@ -65,18 +83,77 @@ def test_a_request_that_cannot_be_written_does_not_harm_the_others(database: Dat
         except Exception as error:
             results[name] = error
 
-    intake._writing = True  # both wait for the same transaction
     threads = [threading.Thread(target=bring, args=pair) for pair in (("bad", bad), ("good", text(1)))]
-    for thread in threads:
-        thread.start()
-    while len(intake._waiting) < 2:
-        pass
-    intake._write()
+    with held_up(intake, 2):  # both wait for the same transaction
+        for thread in threads:
+            thread.start()
     for thread in threads:
         thread.join()
 
     assert results["good"] == 1
     assert isinstance(results["bad"], Exception)
+
+
+def test_requests_of_several_event_loops_and_threads_share_a_transaction(database: Database, intake: Intake) -> None:
+    commits: list[object] = []
+    kept: list[int] = []
+
+    async def take(first: int) -> None:
+        kept.extend(await asyncio.gather(*(intake.take([text(n, f"person {n}")]) for n in range(first, first + 10))))
+
+    threads = [threading.Thread(target=lambda first=first: asyncio.run(take(first))) for first in (0, 10)]
+    threads.append(threading.Thread(target=lambda: kept.append(intake.receive([text(20)]))))
+    with held_up(intake, 21):
+        event.listen(database.engine, "commit", commits.append)
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert kept == [1] * 21
+    assert len(commits) == 1
+
+
+def test_who_does_not_wait_for_the_answer_does_not_hold_up_the_others(database: Database, intake: Intake) -> None:
+    """The provider hung up, and the loop that waited is gone: what was brought is written all the same."""
+
+    async def give_up() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(intake.take([text(1, "one")]), 0.01)
+
+    with held_up(intake, 1):
+        asyncio.run(give_up())
+
+    assert intake.receive([text(2, "another")]) == 1
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Message)) == 2
+
+
+def test_after_an_error_the_next_are_written(
+    database: Database, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("nobody can be woken")
+
+    monkeypatch.setattr(intake._arrived, "set", broken)
+
+    assert intake.receive([text(1)]) == 1
+    assert intake.receive([text(2)]) == 1
+
+
+def test_people_are_found_however_many_others_there_are(database: Database, vault: Vault, intake: Intake) -> None:
+    """By the index: without the channel in the condition every contact would be looked at."""
+    if not database.embedded:
+        pytest.skip("PostgreSQL plans by what is in the table")
+    seen: list[str] = []
+    intake.receive([text(1)])
+    event.listen(database.engine, "before_cursor_execute", lambda *told: seen.append(told[2]))
+    intake.receive([text(2)])
+    (statement,) = [each for each in seen if "address_digest IN" in each]
+    with database.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", ("web", "digest")).all()
+
+    assert not [step for step in plan if "SCAN contact" in str(step)]
 
 
 def test_a_repeat_neither_counts_nor_makes_a_person_seem_awake(database: Database, intake: Intake) -> None:

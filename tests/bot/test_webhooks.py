@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from channels import contract
 from channels.telegram import TelegramChannel
 from channels.whatsapp import WhatsAppChannel
 from locales import LANGUAGES
-from store import contacts, outbox
+from store import contacts, inbox, outbox
 from store.tables import Delivery
 from tests.servers.page import Site
 from tests.servers.telegram import BotApi
@@ -84,6 +85,61 @@ def test_what_cannot_be_read_is_refused(site: Site, telegram: BotApi) -> None:
 
 def test_what_is_too_long_is_refused(site: Site, telegram: BotApi) -> None:
     assert post(site, telegram.request(b" " * (LONGEST_BODY + 1))) == 413
+
+
+def test_only_posts_are_taken(site: Site) -> None:
+    looked = httpx.get(f"{site.url}/channels/whatsapp")
+
+    assert (looked.status_code, looked.headers["allow"]) == (405, "POST")
+
+
+def test_what_is_below_a_webhook_is_not_it(site: Site) -> None:
+    assert httpx.post(f"{site.url}/channels/whatsapp/more").status_code == 404
+
+
+def test_a_webhook_carries_the_headers_that_keep_pages_safe(site: Site, twilio: Twilio) -> None:
+    form = twilio.request(twilio.person().says("hello"))
+    answer = httpx.post(f"{site.url}/channels/whatsapp", content=form.body, headers=dict(form.headers))
+
+    assert answer.status_code == 200
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "strict-transport-security" in answer.headers
+
+
+def test_what_cannot_be_written_is_not_acknowledged_and_what_broke_is_not_shown(
+    site: Site, twilio: Twilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_session: object, _rows: object) -> None:
+        raise RuntimeError("secret of the house")
+
+    form = twilio.request(twilio.person().says("hello"))
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox, "keep_all", broken)
+        answer = httpx.post(f"{site.url}/channels/whatsapp", content=form.body, headers=dict(form.headers))
+
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert post(site, form) == 200  # it comes again, and is taken
+    assert [message.text for message in site.messages()] == ["hello"]
+
+
+def test_of_a_header_that_comes_twice_the_first_counts(site: Site, twilio: Twilio) -> None:
+    form = twilio.request(twilio.person().says("hello"))
+    forged = [("x-twilio-signature", "a guess"), *form.headers.items()]
+
+    assert httpx.post(f"{site.url}/channels/whatsapp", content=form.body, headers=forged).status_code == 403
+
+
+def test_who_hangs_up_half_way_leaves_nothing(site: Site, twilio: Twilio) -> None:
+    form = twilio.request(twilio.person().says("hello"))
+    head = "".join(f"{name}: {value}\r\n" for name, value in form.headers.items())
+    with socket.create_connection(("127.0.0.1", site.port)) as line:
+        line.sendall(f"POST /channels/whatsapp HTTP/1.1\r\nhost: x\r\n{head}content-length: 9999\r\n\r\n".encode())
+        line.sendall(form.body)
+
+    assert post(site, form) == 200
+    assert len(site.messages()) == 1
 
 
 def test_a_channel_that_is_not_set_up_does_not_exist(tmp_path: Path, telegram: BotApi) -> None:
