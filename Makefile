@@ -28,9 +28,10 @@ evaluate: .venv/installed
 scores: .venv/developing # writes docs/scores.md
 	$(BIN)/python -m tests.scores
 
-guess: .venv/developing # learns retrieval/weights/topics.npz anew; takes scipy, which nothing else needs
+guess: .venv/developing # learns retrieval/weights anew; takes scipy, which nothing else needs
 	$(BIN)/python -m pip install --quiet scipy
 	$(BIN)/python -m retrieval.learn
+	$(BIN)/python -m retrieval.learn_leaning
 
 bench: .venv/developing
 	$(BIN)/python -m tests.bench

@@ -11,6 +11,7 @@ from bot.replies import Replies
 from channels.contract import Outgoing
 from retrieval.engine import Action, Cause, Engine, Unavailable, Verdict
 from retrieval.filters import NOT_TRAINING, kinds_that_follow
+from retrieval.leaning import likeliest_topic
 from retrieval.question import Question
 from retrieval.records import Kind, Record
 from retrieval.search import SHOWN, Result, reasons
@@ -111,8 +112,9 @@ class Answers:
     def _follows(self, question: Question) -> bool:
         """Whether it says nothing of its own that could be looked for."""
         said = any(sure >= 1 for sure in question.topics.values()) or question.audiences
-        wish = said or question.needs or question.elsewhere or question.refuse or question.distress
-        another = kinds_that_follow(question) - NOT_TRAINING and max(question.topics.values(), default=0) >= _ELSEWHERE
+        need = question.needs or question.elsewhere or question.refuse or question.distress
+        wish = said or (need and not question.guessed)
+        another = kinds_that_follow(question) - NOT_TRAINING and likeliest_topic(question) >= _ELSEWHERE
         if wish or another or question.length > _FOLLOWS:
             return False
         return not self.engine.named(question.text, question.language)

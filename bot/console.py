@@ -87,10 +87,9 @@ def as_json(assembly: Assembly, talk: Talk, text: str) -> dict[str, Any]:
     from bot.cards import Cards
     from bot.replies import Replies
     from retrieval.search import reasons
-    from retrieval.understanding import understand
 
     turn, said = talk.say(text)
-    cards, question = Cards(Replies(turn.language)), understand(text)
+    cards, question = Cards(Replies(turn.language)), assembly.engine.understand(text)
     records = [record for key in turn.shown if (record := assembly.engine.record(key))]
     return {
         "action": turn.action,

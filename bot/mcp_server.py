@@ -22,7 +22,6 @@ from retrieval.concepts import concepts
 from retrieval.engine import Action, Cause, Engine, Unavailable, Verdict
 from retrieval.question import Question
 from retrieval.search import Result
-from retrieval.understanding import understand
 from retrieval.vocabulary import languages
 from store.database import Database
 
@@ -128,10 +127,10 @@ class Catalogue:
         certificate, online or not. At most three records come back, or word that nothing fits.
         """
         spoken = (language or "").split("-")[0].lower()
-        asked = understand(question, spoken if spoken in languages() else None)
-        code = speak(spoken or asked.language).code
         try:
             engine = self._engine()
+            asked = engine.understand(question, spoken if spoken in languages() else None)
+            code = speak(spoken or asked.language).code
             engine.follow()
             engine.refresh()
             verdict = engine.judge(asked)

@@ -13,6 +13,7 @@ from bot.replies import Replies
 from bot.submissions import SOURCE, TO_COME, alike, digest
 from locales import LANGUAGES
 from retrieval.engine import Action, Cause
+from retrieval.leaning import likeliest_topic
 from retrieval.question import Question
 from retrieval.understanding import understand
 from retrieval.words import words
@@ -37,6 +38,8 @@ _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]+", re.I)
 _PART = re.compile(r"\s*[,;|،؛，；、።]\s*|\s+[-–—]\s+")
 _QUESTION = re.compile(r"[?？؟]\s*$")
 _PRICE = re.compile(r"[$€£₹₦]\s?\d|\d\s?(?:[$€£₹₦]|[A-Z]{3}\b)")
+_LIKELY = 0.6
+"""Probability from which a line is about a topic that none of its words names."""
 _WISHES = frozenset({"learn", "provider-wanted", "event"})
 
 
@@ -141,6 +144,10 @@ def _leaves(question: Question, text: str) -> bool:
     return bool(_QUESTION.search(text) or question.needs or asks or chats)
 
 
+def _names_topic(line: Question) -> bool:
+    return bool(line.topics) and (not line.guessed or likeliest_topic(line) >= _LIKELY)
+
+
 def read_offer(said: str, spoken: str | None) -> Read:
     """Read an offer: the name in the first line, then a link, what is taught, languages, countries and cost.
 
@@ -152,7 +159,7 @@ def read_offer(said: str, spoken: str | None) -> Read:
     link, source = _LINK.search(said), _source()
     name, *lines = _lines(said) or [""]
     question, rest = understand("\n".join(lines), spoken), "\n".join(lines)
-    about = tuple(line for line in lines if understand(line, spoken).topics)
+    about = tuple(line for line in lines if _names_topic(understand(line, spoken)))
     item = Item(
         key="",
         name=name,

@@ -23,6 +23,7 @@ from channels.contract import Kind
 from locales import LANGUAGES
 from retrieval.concepts import Facet, concepts
 from retrieval.engine import Action, Engine
+from retrieval.leaning import Way
 from retrieval.question import Question
 from retrieval.understanding import understand
 from retrieval.vocabulary import vocabulary
@@ -102,10 +103,12 @@ class Assistant:
     def _texts(self, heard: Sequence[Heard], known: Known) -> Outcome:
         """Messages that belong together, as one."""
         text = "\n".join(message.text for message in heard if message.kind is not Kind.CHOICE and message.text).strip()
-        if known.stopped and not understand(text, known.language).distress:  # whoever is in danger is heard
+        # Whoever is in danger is heard.
+        silent = (known.stopped or known.held) and not self._understand(text, known).distress
+        if silent and known.stopped:
             language = known.language or "en"
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
-        if known.held and not understand(text, known.language).distress:
+        if silent:
             return _held(known, asks=any(_asks_when(message, known) for message in heard))
         if known.context.get("asked") == ASKED and text:
             if offered := OfferTalk(self._answers).hear(text, known):
@@ -117,8 +120,11 @@ class Assistant:
             return self._unreadable(heard, text, known)
         return self._reply(text, known)
 
+    def _understand(self, text: str, known: Known) -> Question:
+        return self._answers.engine.understand(text, known.language)
+
     def _reply(self, text: str, known: Known) -> Outcome:
-        question = understand(text, known.language)
+        question = self._understand(text, known)
         language, speaks = _interface_language(question, known)
         if command := _command_inside(question, known):
             return self._commands.obey(command, text, replace(known, language=language))
@@ -204,7 +210,15 @@ def _command(message: Heard, known: Known) -> Control | None:
         command = Control("language", named) if named else command
     if command and command.name == "language" and known.context.get("last") and _narrows(message):
         return None  # "in Hausa", said of the results that were shown
+    if command and command.name == "help" and not button and _is_vague(message.text):
+        return None  # "can you help me?" asks for no list of commands
     return replace(command, text=message.text) if command else None
+
+
+def _is_vague(text: str) -> bool:
+    """Whether a text leans to being asked what is meant; "/help" and "help" do not."""
+    leaning = understand(text).leaning
+    return len(text.split()) > 1 and max(leaning, key=lambda way: leaning[way]) == Way.CLARIFY
 
 
 def _number(message: Heard, known: Known) -> int | None:
@@ -281,13 +295,15 @@ def _in_context(question: Question, known: Known) -> Question:
     asked = known.context.get("asked") == "topic"
     narrows = question.constrains or question.level or question.speaks
     wish = question.topics or question.needs or question.elsewhere or question.refuse or question.distress
-    if before.searchable and not wish and narrows and question.length <= FOLLOW_UP:
+    wishes = wish and not question.guessed
+    if before.searchable and not wishes and narrows and question.length <= FOLLOW_UP:
         if question.speaks and not question.taught_in:
             question = replace(question, taught_in=question.speaks)
         question = before.narrowed(question)
     elif asked and question.searchable:
         merged = before.narrowed(question)
-        question = replace(merged, topics=question.topics or before.topics, text=question.text)
+        topics = question.topics or before.topics
+        question = replace(merged, topics=topics, likely=question.likely, leaning=question.leaning, text=question.text)
     if not question.countries and known.country and question.searchable:
         question = replace(question, countries=(known.country,))
     if not question.audiences and known.audience and question.searchable:

@@ -80,26 +80,19 @@ def hits(engine: Engine | None, question: Question, language: str, words: Words)
 
 
 def _found(engine: Engine, question: Question, skip: tuple[str, ...]) -> list[Result]:
-    """Judge again and again without what was found: each time gives a few."""
+    """Look again and again without what was found: each time gives a few."""
     found: list[Result] = []
     while len(found) < MOST:
         known = (*skip, *(each.record.id for each in found))
-        more = engine.judge(_searchable(question), skip=known).found.results
+        more = engine.find(question, skip=known).results
         if not more:
             break
         found += more
     return found
 
 
-def _searchable(question: Question) -> Question:
-    """The question without all that would be decided without a search: an officer wants to look anyway."""
-    text = question.text or " "
-    bare = replace(question, needs=(), asks_someone=False, elsewhere=(), refuse=(), distress=(), smalltalk=())
-    return replace(bare, text=text, controls=(), unknown=question.unknown or ("",))
-
-
 def _without_demands(question: Question) -> Question:
-    wishes = Question(text=question.text, language=question.language, topics=question.topics, unknown=question.unknown)
+    wishes = Question(text=question.text, language=question.language, topics=question.topics, likely=question.likely)
     return replace(wishes, intents=question.intents, level=question.level)
 
 

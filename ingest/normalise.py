@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from ingest.source import Item, Source, Trouble
 from retrieval.concepts import concepts
-from retrieval.guess import NOTHING, guess
+from retrieval.guess import guess
+from retrieval.leaning import kind_of
 from retrieval.places import countries, is_place, regions_by_name
 from retrieval.records import Kind, Record
 from retrieval.understanding import understand
@@ -128,7 +129,8 @@ class _Reading:
         for said in (name, *map(plain, self.item.tags)):
             found |= dict.fromkeys(topic for topic, sure in understand(said).topics.items() if sure >= SURE)
         likely = guess(words(f"{name} {' '.join(self.item.tags)} {self.text[:500]}"))
-        found |= dict.fromkeys(topic for topic, chance in likely.items() if chance >= SURE and topic != NOTHING)
+        sure = (concept for concept, chance in likely.items() if chance >= SURE)
+        found |= dict.fromkeys(concept for concept in sure if kind_of(concept) == "topic")
         found |= dict.fromkeys(topic for topic, sure in understand(self.text[:500]).topics.items() if sure == 1)
         return list(found)[:MOST_TOPICS]
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from retrieval.delta import Overlay
-from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings
+from retrieval.embeddings import KNOWS, RememberedEmbeddings, SentenceEmbeddings, Vectors
 from retrieval.filters import barrier, kinds_asked_for
 from retrieval.fit import Action, Cause, Decision, after_search, before_search
 from retrieval.index import Damaged, Index, OpenIndex
@@ -18,6 +18,7 @@ from retrieval.question import Question
 from retrieval.records import Record
 from retrieval.search import Found, Search
 from retrieval.shelf import Shelf
+from retrieval.understanding import understand
 from store import catalogue
 from store.database import Database
 from store.tables import Record as Row
@@ -222,24 +223,44 @@ class Engine:
         search = self._search
         return bool(search and search.shelf.named(text, language))
 
+    def understand(self, text: str, known: str | None = None) -> Question:
+        """Read a text, its meaning too. `known`: the language that the person has written so far."""
+        return understand(text, known, self._meaning)
+
+    def _meaning(self, text: str, language: str) -> Vectors | None:
+        """The vector of a text, if its language is one that the encoder knows, and if that is loaded."""
+        return self._embeddings.query(text) if self.ready and language in KNOWS else None
+
     def judge(self, question: Question, *, skip: Sequence[str] = ()) -> Verdict:
         """Decide on a question. Raises `Unavailable`."""
         vague = before_search(question)
-        # Software and examples are found by their own words too, where none of these is a topic.
-        if vague is not None and not (vague.cause is Cause.VAGUE and kinds_asked_for(question)):
+        # What is called by its name, software and examples are found where nothing else tells what is meant.
+        called = kinds_asked_for(question) or self.named(question.text, question.language)
+        if vague is not None and not (vague.cause in {Cause.VAGUE, Cause.TALK} and called):
             return Verdict(vague, Found())
+        found = self.find(question, skip=skip)
+        decision = after_search(question, found)
+        if vague is not None and not _called(decision, question, found):
+            return Verdict(vague, Found())
+        return Verdict(decision, found)
+
+    def find(self, question: Question, *, skip: Sequence[str] = ()) -> Found:
+        """What fits best, whatever is to be done with the question. Raises `Unavailable`."""
         search = self._search
         if search is None:
             raise Unavailable("there is no index")
         try:
-            found = search.find(question, skip=skip)
+            return search.find(question, skip=skip)
         except Exception as error:
             self.withdraw()
             raise Unavailable("the index cannot be read") from error
-        decision = after_search(question, found)
-        if vague is not None and decision.action is not Action.ANSWER:
-            return Verdict(vague, Found())
-        return Verdict(decision, found)
+
+
+def _called(decision: Decision, question: Question, found: Found) -> bool:
+    """Whether what was found was called by its name, or by its kind."""
+    if decision.action is not Action.ANSWER:
+        return False
+    return bool(kinds_asked_for(question)) or found.results[0].features["named"] > 0
 
 
 def to_record(row: Row) -> Record:

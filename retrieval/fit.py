@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from retrieval.filters import proven
+from retrieval.leaning import Way
 from retrieval.question import Question
 from retrieval.search import Found
 
@@ -13,6 +14,8 @@ ENOUGH_TOPIC = 0.4
 """Share of what was asked for that the best record must have."""
 ENOUGH_MEANING = 0.46
 """Similarity from which an entry is taken for an answer when no topic was recognised."""
+_CLEARLY = 0.9
+"""Probability of a wish to learn beside which words of a crime mean something else ("no fake certificates")."""
 SMALL = 4
 """Words up to which a message that names nothing is a greeting or a sigh rather than a wish."""
 
@@ -63,38 +66,22 @@ def before_search(question: Question) -> Decision | None:
     """What can be decided by what was said alone."""
     if question.distress:
         return Decision(Action.ESCALATE, Cause.DISTRESS)
-    if {"crime", "manipulation"} & set(question.refuse):
+    if {"crime", "manipulation"} & set(question.refuse) and question.leaning.get(Way.ANSWER, 0.0) < _CLEARLY:
         return Decision(Action.REFUSE, Cause.OUTSIDE)
     if "person" in question.controls:
         return Decision(Action.HANDOFF, Cause.PERSON)
-    if question.needs and _needs_a_person(question):
-        return Decision(Action.ESCALATE, Cause.NEED)
-    if question.asks_someone and not _LEARNING & set(question.intents):
-        return Decision(Action.ESCALATE, Cause.NEED)
-    if question.topics:
-        return None
-    if question.elsewhere:
-        return Decision(Action.ESCALATE, Cause.ELSEWHERE)
-    if question.refuse:
+    if not question.leaning:  # chosen by a button, not said
+        return None if question.searchable else Decision(Action.CLARIFY, Cause.VAGUE)
+    way = max(question.leaning, key=lambda each: question.leaning[each])
+    if way == Way.PERSON:
+        said = question.elsewhere and not (question.needs or question.asks_someone)
+        return Decision(Action.ESCALATE, Cause.ELSEWHERE if said else Cause.NEED)
+    if way == Way.REFUSE:
         return Decision(Action.REFUSE, Cause.OUTSIDE)
-    wishes = question.intents or question.constrains or question.searchable
-    if question.smalltalk and not wishes and len(question.unknown) <= question.length // 3 + 1:
-        return Decision(Action.SMALLTALK, Cause.TALK)
-    if not question.unknown and not question.audiences:
-        return Decision(Action.CLARIFY, Cause.VAGUE)
-    return None
-
-
-def _needs_a_person(question: Question) -> bool:
-    """A need that stands beside a plain wish to learn ("a course so that I find a job") is no need for a person."""
-    learning = _LEARNING & set(question.intents)
-    weak = {"job", "work-abroad"}
-    if question.topics:
-        # "Before we write the strategy we want to understand …", "I am an adviser and look for a course".
-        weak |= {"personal-money", "partnership", "whole-of-government", "policy-drafting", "bespoke-advice"}
-    if learning - {"course"} and question.topics:
-        weak |= {"complaint"}  # a course that teaches to deal with complaints; one that is complained of is just named
-    return not (learning and set(question.needs) <= weak)
+    if way == Way.ANSWER or question.topics:
+        return None
+    small = way == Way.SMALLTALK
+    return Decision(Action.SMALLTALK, Cause.TALK) if small else Decision(Action.CLARIFY, Cause.VAGUE)
 
 
 def after_search(question: Question, found: Found) -> Decision:

@@ -1,8 +1,9 @@
-"""What a message is most likely about, judged by its letters: for what people say in ways that no list has.
+"""What a message is most likely about, by its letters and its meaning: for what people say in ways that no list has.
 
-A linear model over words, pairs of words and runs of 3 to 5 letters, hashed; learned from the vocabulary and from
-written messages by `retrieval.learn` (docs/retrieval.md). It reads every language that it has learned, inflected and
-misspelt words included, and says how sure it is.
+Two linear models over the same classes, the concepts that a message can be about: one over words, pairs of words and
+runs of 3 to 5 letters, hashed, which reads every language it has learned; one over the vector of the sentence
+encoder, for the languages that it knows. Learned from the vocabulary and from written messages by `retrieval.learn`
+(docs/retrieval.md).
 """
 
 from __future__ import annotations
@@ -18,39 +19,54 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WEIGHTS = Path(__file__).parent / "weights" / "topics.npz"
+WEIGHTS = Path(__file__).parent / "weights" / "guess.npz"
 SIZE = 2**16
 """Numbers that the parts of words are hashed to."""
-NOTHING = ""
-"""The class of messages that are about no topic of ours."""
-_LEAST = 0.02
+VAGUE = ""
+"""The class of messages that are too vague to be about anything."""
+MEANING_COUNTS = 0.5
+"""How much the meaning counts beside the letters, where there is one."""
+_LEAST = 0.01
 _LETTERS = (3, 4, 5)
 
 
 class Model(NamedTuple):
-    """A row of `weights` (int8) for each hashed part, a column for each of `topics`."""
+    """A row of `letters` (int8) for each hashed part and of `meaning` for each number of a vector, a column a class."""
 
-    topics: tuple[str, ...]
-    weights: NDArray[np.int8]
+    classes: tuple[str, ...]
+    letters: NDArray[np.int8]
     scale: NDArray[np.float32]
-    """By which the weights of a topic are to be multiplied."""
+    """By which the letters' weights of a class are to be multiplied."""
     bias: NDArray[np.float32]
     rarity: NDArray[np.float32]
     """How much each part says: the rarer, the more."""
+    meaning: NDArray[np.float32]
+    meaning_bias: NDArray[np.float32]
 
 
-def guess(found: Sequence[str], model: Model | None = None) -> dict[str, float]:
-    """Topic → probability, for the words of a text; `NOTHING` for none of them. The unlikely are left out."""
+def guess(
+    found: Sequence[str], vector: NDArray[np.float32] | None = None, model: Model | None = None
+) -> dict[str, float]:
+    """Concept → probability, for the words of a text and its vector; the unlikely are left out, the likeliest first."""
     model = model or _model()
     places, counts = parts(found)
     if not len(places):
         return {}
     values = counts * model.rarity[places]
     values /= np.linalg.norm(values)
-    scores = (values @ model.weights[places]) * model.scale + model.bias
-    chances = np.exp(scores - scores.max())
-    chances /= chances.sum()
-    return {str(model.topics[i]): float(chances[i]) for i in np.argsort(-chances) if chances[i] >= _LEAST}
+    logs = log_softmax(((values @ model.letters[places]) * model.scale + model.bias).astype(np.float32))
+    if vector is not None:
+        meant = log_softmax((vector @ model.meaning + model.meaning_bias).astype(np.float32))
+        logs = log_softmax((1 - MEANING_COUNTS) * logs + MEANING_COUNTS * meant)
+    chances = np.exp(logs)
+    return {model.classes[i]: float(chances[i]) for i in np.argsort(-chances) if chances[i] >= _LEAST}
+
+
+def log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithms of the probabilities that scores stand for, along the last axis."""
+    shifted = scores - scores.max(-1, keepdims=True)
+    logs: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return logs
 
 
 def parts(found: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -72,6 +88,5 @@ def _parts(found: Sequence[str]) -> Iterator[str]:
 @cache
 def _model() -> Model:
     with np.load(WEIGHTS) as kept:
-        return Model(
-            tuple(str(topic) for topic in kept["topics"]), kept["weights"], kept["scale"], kept["bias"], kept["rarity"]
-        )
+        classes = tuple(str(each) for each in kept["classes"])
+        return Model(classes, *(kept[name] for name in Model._fields[1:]))

@@ -16,7 +16,11 @@ class Question:
     topics: dict[str, float] = field(default_factory=dict)
     """Topic → how sure (1.0, less where a typo was tolerated)."""
     likely: dict[str, float] = field(default_factory=dict)
-    """Topic → probability, by the letters of the text (`retrieval.guess`); "" for none."""
+    """Concept → probability, by letters and meaning of the text (`retrieval.guess`); "" for none."""
+    leaning: dict[str, float] = field(default_factory=dict)
+    """What can be done with it → probability (`retrieval.leaning`); nothing for what was not said but chosen."""
+    guessed: bool = False
+    """Whether topics, or what a person is needed for, are only the most likely: no word names them."""
     audiences: tuple[str, ...] = ()
     level: str | None = None
     age: int | None = None

@@ -10,7 +10,6 @@ from pydantic import ConfigDict
 from retrieval.engine import Engine
 from retrieval.fit import Action
 from retrieval.search import Result
-from retrieval.understanding import understand
 
 
 class ClearingHouseRetriever(BaseRetriever):
@@ -22,7 +21,7 @@ class ClearingHouseRetriever(BaseRetriever):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        verdict = self.engine.judge(understand(query))
+        verdict = self.engine.judge(self.engine.understand(query))
         if verdict.decision.action is not Action.ANSWER:
             return []
         return [_document(result) for result in verdict.found.results]

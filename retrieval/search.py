@@ -24,8 +24,8 @@ from retrieval.filters import (
     local,
     proven,
 )
-from retrieval.guess import NOTHING
 from retrieval.index import OpenIndex
+from retrieval.leaning import likely_topics
 from retrieval.lexical import stems
 from retrieval.places import covers, official_languages, reach
 from retrieval.question import Question
@@ -113,6 +113,8 @@ class _Looking:
     named: set[str]
     meanings: dict[str, float] = field(default_factory=dict)
     lexical: dict[str, float] = field(default_factory=dict)
+    likely: dict[str, float] = field(default_factory=dict)
+    """Topic → probability, by the guess."""
 
     @property
     def topics(self) -> list[str]:
@@ -144,7 +146,7 @@ class Search:
 
     def _looking(self, question: Question) -> _Looking:
         named = set(self.shelf.named(question.text, question.language))
-        looking = _Looking(question, kinds_asked_for(question), named)
+        looking = _Looking(question, kinds_asked_for(question), named, likely=likely_topics(question))
         meanings = {key: near for key, near in self._meanings(question).items() if self._admits(key, looking)}
         return replace(looking, meanings=meanings, lexical=self._lexical(looking))
 
@@ -217,7 +219,7 @@ class Search:
         question, key = looking.question, record.id
         features = {"topic": self._topic(record, question)}
         features |= {"meaning": looking.meanings.get(key, 0.0), "words": looking.lexical.get(key, 0.0)}
-        features["likely"] = sum(c * _closeness(t, record) for t, c in question.likely.items() if t != NOTHING)
+        features["likely"] = sum(c * _closeness(t, record) for t, c in looking.likely.items())
         features["named"] = float(key in looking.named)
         features["asked_kind"] = float(record.kind in NOT_TRAINING)  # no other of these is looked at
         features["linked"] = float(linked and key not in looking.named)

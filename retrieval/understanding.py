@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from retrieval.concepts import Facet, concepts
 from retrieval.demands import VERB_LAST, language_demands, negations, written_on
-from retrieval.guess import NOTHING, guess
+from retrieval.guess import guess
 from retrieval.language import Identified, identify
+from retrieval.leaning import settle
 from retrieval.patterns import SHORTEST_TYPO, Match, longest
 from retrieval.question import Question
 from retrieval.vocabulary import languages, towns, vocabulary
@@ -19,10 +23,8 @@ from retrieval.words import is_han, normalise, words
 LONGEST_QUESTION = 500
 """Characters that are read; whoever writes more has said what they want by then."""
 
-_SHORTEST_GUESS = 5
-"""Words of a text below which its letters say too little."""
-LIKELY = 0.35
-"""Probability from which a topic is taken for meant that no word names."""
+Encode = Callable[[str, str], NDArray[np.float32] | None]
+"""Gives the vector of a text in a language, or none if it cannot."""
 
 _CLAUSE_END = re.compile(r"[;!?،؛؟۔।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
 _AGE = re.compile(
@@ -42,9 +44,18 @@ _LEARNING = frozenset({"learn", "course"})
 _FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
 
 
-def understand(text: str, known: str | None = None) -> Question:
-    """Read `text`. `known`: the language that the person has written so far."""
-    text = text[:LONGEST_QUESTION]
+def understand(text: str, known: str | None = None, encode: Encode | None = None) -> Question:
+    """Read `text`. `known`: the language that the person has written so far. `encode`: gives the meaning of a text.
+
+    What words say and what the whole sounds like are weighed together; without `encode` the letters are all there is.
+    """
+    question, found = read(text[:LONGEST_QUESTION], known)
+    vector = encode(question.text, question.language) if encode else None
+    return settle(replace(question, likely=guess(found, vector)))
+
+
+def read(text: str, known: str | None = None) -> tuple[Question, list[str]]:
+    """What the words of a text say, taken alone, and the words."""
     identified = identify(text, known)
     found, breaks = _clauses(text)
     active = _active(identified, known)
@@ -61,18 +72,7 @@ def understand(text: str, known: str | None = None) -> Question:
     matches = sorted((*matches, *typos, *_borrowed(found, active, matches)), key=lambda m: m.start)
     covered |= {i for match in typos for i in range(match.start, match.end)}
     question = _question(text, identified, found, matches, places, named, covered, breaks, active)
-    return _with_guess(replace(question, likely=guess(found)))
-
-
-def _with_guess(question: Question) -> Question:
-    """Where no word names a topic, the most likely ones, if they are likely enough."""
-    said = question.topics or question.needs or question.elsewhere or question.refuse or question.distress
-    talk = question.smalltalk and not {*_LEARNING, "guide", "provider-wanted"} & set(question.intents)
-    if said or talk or question.asks_someone or question.controls or question.length < _SHORTEST_GUESS:
-        return question
-    best = max((chance for topic, chance in question.likely.items() if topic != NOTHING), default=0.0)
-    least = max(LIKELY, best / 2)
-    return replace(question, topics={t: c for t, c in question.likely.items() if t != NOTHING and c >= least})
+    return question, found
 
 
 def warm_up() -> None:

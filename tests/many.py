@@ -22,7 +22,7 @@ from retrieval.embeddings import SentenceEmbeddings
 from retrieval.engine import Engine
 from retrieval.index import Index
 from retrieval.records import Record
-from retrieval.understanding import understand, warm_up
+from retrieval.understanding import warm_up
 from store.database import Database
 from tests import scores
 
@@ -69,7 +69,7 @@ def load(database: Database, records: Sequence[Record]) -> None:
 
 def queries(engine: Engine) -> float:
     """The 95th percentile of a question in milliseconds, understanding left out."""
-    asked = [understand(question.text) for question in scores.questions("developed")[:_QUESTIONS]]
+    asked = [engine.understand(question.text) for question in scores.questions("developed")[:_QUESTIONS]]
     for question in asked[:20]:
         engine.judge(question)
     took = []

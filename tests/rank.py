@@ -22,7 +22,6 @@ from retrieval.engine import Engine
 from retrieval.evaluation import Labelled, read_questions
 from retrieval.fit import Action
 from retrieval.search import SHOWN, WEIGHTS
-from retrieval.understanding import understand
 
 NAMES = tuple(WEIGHTS)
 _NEAR = 0.03
@@ -46,7 +45,7 @@ def candidates(engine: Engine, questions: Sequence[Labelled]) -> list[Ranked]:
     """What the search finds for answerable questions, with the labels of each."""
     found = []
     for labelled in questions:
-        question = understand(labelled.text)
+        question = engine.understand(labelled.text)
         if labelled.action is not Action.ANSWER or not question.searchable:
             continue
         assert engine._search

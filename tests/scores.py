@@ -19,7 +19,7 @@ from bot import console
 from bot.assembly import Assembly
 from bot.logs import set_up
 from bot.settings import Settings
-from retrieval import evaluation, filters, search, understanding
+from retrieval import engine, evaluation, filters, search, understanding
 from retrieval.evaluation import Given, Labelled, Scores
 from retrieval.fit import Action
 from retrieval.lexical import stems
@@ -91,7 +91,8 @@ def _search(assembly: Assembly) -> search.Search:
 
 
 OFF: dict[str, list[tuple[object, str, object]]] = {
-    "the guess by letters": [(understanding, "guess", lambda found: {})],
+    "the guess": [(understanding, "guess", lambda found, vector: {})],
+    "meaning in the guess, letters only": [(engine.Engine, "_meaning", lambda self, text, language: None)],
     "the words of the vocabulary for topics": [(understanding, "_topics", lambda matches: {})],
     "meaning (vectors)": [(search.Search, "_meanings", lambda self, question: {})],
     "BM25": [(search.Search, "_lexical", lambda self, question: {})],
@@ -183,10 +184,11 @@ def _table(pairs: Pairs) -> str:
 
 
 def _comparison(measured: dict[str, Pairs]) -> str:
-    rows = ["| | success@3 | strict@3 | wrong@3 | action |", "|" + " --- |" * 5]
+    rows = ["| | success@3 | strict@3 | wrong@3 | action | esc. F1 |", "|" + " --- |" * 6]
     for name, pairs in measured.items():
         s: Scores = evaluation.score(pairs)
-        rows.append(f"| {name} | {s.success:.2f} | {s.strict:.2f} | {s.wrong:.2f} | {s.action:.2f} |")
+        cells = (s.success or 0, s.strict or 0, s.wrong or 0, s.action or 0, s.escalation or 0)
+        rows.append(f"| {name} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
     return "\n".join(rows)
 
 

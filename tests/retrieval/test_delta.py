@@ -13,7 +13,6 @@ from retrieval.embeddings import SentenceEmbeddings
 from retrieval.engine import Engine
 from retrieval.index import Index
 from retrieval.records import Record
-from retrieval.understanding import understand
 from store import catalogue as records
 from store.database import Database
 
@@ -32,7 +31,7 @@ def own(catalogue: Database, tmp_path: Path) -> tuple[Database, Engine]:
 
 
 def found(engine: Engine, question: str = HONEY) -> list[str]:
-    return [result.record.id for result in engine.judge(understand(question)).found.results]
+    return [result.record.id for result in engine.judge(engine.understand(question)).found.results]
 
 
 def beekeepers(**changes: Any) -> Record:

@@ -10,12 +10,11 @@ from retrieval.engine import Engine
 from retrieval.fit import Action
 from retrieval.index import Damaged, Index
 from retrieval.shelf import Shelf
-from retrieval.understanding import understand
 from store.database import Database
 
 
 def asked(engine: Engine, text: str) -> tuple[Action, list[str]]:
-    verdict = engine.judge(understand(text))
+    verdict = engine.judge(engine.understand(text))
     return verdict.decision.action, [result.record.id for result in verdict.found.results]
 
 
@@ -66,7 +65,7 @@ def test_a_small_word_is_not_taken_for_the_name_of_a_school(engine: Engine) -> N
 
 
 def test_every_result_says_why_it_fits(engine: Engine) -> None:
-    verdict = engine.judge(understand("free python course in Spanish"))
+    verdict = engine.judge(engine.understand("free python course in Spanish"))
 
     kinds = [{reason.kind for reason in result.reasons} for result in verdict.found.results]
     assert kinds

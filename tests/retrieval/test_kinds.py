@@ -10,14 +10,13 @@ from retrieval.fit import Action
 from retrieval.records import Kind, Record
 from retrieval.search import Result
 from retrieval.shelf import Shelf
-from retrieval.understanding import understand
 from tests.records import PLAIN
 
 BESIDE = {Kind.PRODUCT, Kind.EXPERIENCE}
 
 
 def results(engine: Engine, text: str) -> tuple[Result, ...]:
-    verdict = engine.judge(understand(text))
+    verdict = engine.judge(engine.understand(text))
     assert verdict.decision.action is Action.ANSWER, verdict.decision
     return verdict.found.results
 
@@ -100,7 +99,7 @@ def test_an_experience_is_told_to_people_of_other_countries(engine: Engine) -> N
 
 
 def test_an_experience_that_nobody_has_made_goes_to_a_person(engine: Engine) -> None:
-    verdict = engine.judge(understand("which country has done flying taxis?"))
+    verdict = engine.judge(engine.understand("which country has put its court archives on a blockchain?"))
 
     assert verdict.decision.action is Action.ESCALATE
 
