@@ -16,6 +16,8 @@ from store.tables import Ticket, now
 RESULTS = frozenset({"enrolled", "finished", "using", "no"})
 CANCELLED = "cancelled"
 """How a request ended that its person took back."""
+_LONGEST_NUMBER = 9
+"""Digits; buttons can be forged, and columns do not hold more."""
 
 
 def apply(session: Session, conversation_id: int, act: Act) -> None:
@@ -25,7 +27,7 @@ def apply(session: Session, conversation_id: int, act: Act) -> None:
             ticket.handed_back_at = now()
         return
     number, *answer = act.value.split(".")
-    if not number.isdecimal() or len(number) > 9:
+    if not number.isdecimal() or len(number) > _LONGEST_NUMBER:
         return
     if act.name == "consent":
         return _consent(session, conversation_id, int(number), answer)
@@ -48,12 +50,25 @@ def apply(session: Session, conversation_id: int, act: Act) -> None:
 
 
 def told_of(session: Session, conversation_id: int, act: Act, manners: Manners, language: str) -> Outgoing | None:
-    """What a person is told after an act that only the database can answer: when somebody answers their request.
+    """What a person is told after an act that only the database can answer."""
+    if act.name == "still":
+        return _told_of_offer(session, conversation_id, act, manners.join, Replies(language))
+    return _told_when(session, conversation_id, manners, language) if act.name == "waiting" else None
+
+
+def _told_of_offer(session: Session, conversation_id: int, act: Act, form: str, replies: Replies) -> Outgoing:
+    """After what they said of what they offer. `form`: where things are offered, and changed by a link."""
+    number, answer, *token = act.value.split(".")
+    if len(number) > _LONGEST_NUMBER or confirming.offered_by(session, conversation_id, int(number)) is None:
+        return replies.button_gone()
+    return replies.offer_change(f"{form}/{token[0]}") if token else replies.still_said(answer)
+
+
+def _told_when(session: Session, conversation_id: int, manners: Manners, language: str) -> Outgoing | None:
+    """When somebody answers their request.
 
     Nothing while they talk with an officer who owes them no answer: the officer will say it.
     """
-    if act.name != "waiting":
-        return None
     ticket, replies, moment = tickets.of_conversation(session, conversation_id), Replies(language), now()
     if ticket is None:
         return replies.no_request()

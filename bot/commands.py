@@ -120,7 +120,7 @@ class Commands:
         if not number.isdecimal() or (command.name == "still" and answer not in STILL):
             return self._help(command, text, language, known)
         if command.name == "still":
-            return still(number, answer, self._answers.manners.join, language, known)
+            return still(number, answer, language, known)
         message = replies.acted(command.name, int(number), answer.rpartition(".")[2])
         return Outcome(Action.SMALLTALK, language, [message], context=known.context, acts=(act,))
 

@@ -13,7 +13,7 @@ from bot.letters import Letter, language_for, written
 from bot.mail import Mail, MailError
 from bot.replies import Replies
 from bot.say import Limits, offer, say
-from bot.submissions import SOURCE
+from bot.submissions import SOURCE, digest
 from bot.submissions import _forget_replaced as forget_replaced
 from store import catalogue, contacts, officers, routing, sources, tickets
 from store.database import Database
@@ -159,19 +159,25 @@ def _to_ask(moment: datetime) -> Any:
 def answered(session: Session, conversation_id: int, number: int, answer: list[str]) -> None:
     """Take in what somebody answers in the chat about what they sent in under `number`, if it is theirs.
 
-    `answer`: `yes`, `ended`, or `change` and the digest of the token of the link by which they change it.
+    `answer`: `yes`, `ended`, or `change` and the token of the link by which they change it.
     """
-    revision = session.get(Revision, number, with_for_update=True)
-    if revision is None or revision.conversation_id != conversation_id or revision.state != "approved":
+    if (theirs := offered_by(session, conversation_id, number)) is None:
         return
-    row = session.get(Record, revision.record_id, with_for_update=True)
-    if row is None or row.withdrawn_at is not None:
-        return
+    revision, row = theirs
     if answer in (["yes"], ["ended"]):
         take(session, row, answer[0])
-    elif len(answer) == 2 and answer[0] == "change" and len(answer[1]) == 64:
-        revision.token_digest = answer[1]
+    elif len(answer) == 2 and answer[0] == "change":
+        revision.token_digest = digest(answer[1])
         tickets.note(session, catalogue.PROVIDER, "record.change-link", row.id)
+
+
+def offered_by(session: Session, conversation_id: int, number: int) -> tuple[Revision, Record] | None:
+    """What somebody sent in under `number`, and its record, locked; none if it is not theirs or offered no more."""
+    revision = session.get(Revision, number, with_for_update=True)
+    if revision is None or revision.conversation_id != conversation_id or revision.state != "approved":
+        return None
+    row = session.get(Record, revision.record_id, with_for_update=True)
+    return (revision, row) if row is not None and row.withdrawn_at is None and row.status != "ended" else None
 
 
 def take(session: Session, row: Record, answer: str) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bot.outcome import Act, Known, Outcome, Submission
 from bot.replies import Replies
-from bot.submissions import SOURCE, TO_COME, alike, digest
+from bot.submissions import SOURCE, TO_COME, alike
 from locales import LANGUAGES
 from retrieval.engine import Action, Cause
 from retrieval.leaning import likeliest_topic
@@ -102,17 +102,14 @@ def ask(form: str, language: str, known: Known) -> Outcome:
     return Outcome(Action.CLARIFY, language, [message], context=_waiting(known, "", 0))
 
 
-def still(number: str, answer: str, form: str, language: str, known: Known) -> Outcome:
-    """What whoever sent something in under `number` says of it when they are asked; `form`: the link of the form."""
-    replies = Replies(language)
+def still(number: str, answer: str, language: str, known: Known) -> Outcome:
+    """What whoever sent something in under `number` says of it when they are asked.
+
+    Whether it is theirs, and still offered, is known to the database alone: `bot.acts` answers.
+    """
     if answer == "change":
-        token = secrets.token_urlsafe(32)  # whose digest is kept with what they sent, if it is theirs
-        message, answer = replies.offer_change(f"{form}/{token}"), f"change.{digest(token)}"
-    else:
-        message = replies.still_said(answer)
-    return Outcome(
-        Action.SMALLTALK, language, [message], context=known.context, acts=(Act("still", f"{number}.{answer}"),)
-    )
+        answer = f"change.{secrets.token_urlsafe(32)}"  # of the link by which they change it
+    return Outcome(Action.SMALLTALK, language, context=known.context, acts=(Act("still", f"{number}.{answer}"),))
 
 
 def is_cancelled(text: str, known: Known) -> bool:

@@ -265,6 +265,10 @@ class Replies:
             return Outgoing(self._("Thank you! People see that you have checked it today."))
         return Outgoing(self._("Thank you! Somebody looks at it; then it is no longer offered."))
 
+    def button_gone(self) -> Outgoing:
+        """After a button under something that has changed since."""
+        return Outgoing(self._("This button does not work any more."))
+
     def offer_change(self, link: str) -> Outgoing:
         """How what was offered is changed."""
         text = self._("You can change it here. A person looks at it before anybody is told:")

@@ -47,6 +47,8 @@ _HEADERS = {
 }
 _PROXIED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
 """Headers that proxies add."""
+LAST = 5
+"""Seconds that a server which stops leaves to requests that are under way: some are never sent to their end."""
 _HTTPS_HEADERS = _HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -83,6 +85,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, parts: Parts, started: Callable[[], None] = lambda: None) -> None:
         """Serve `config`, an app made for `parts`; `started` is called once the page can be opened."""
         config.proxy_headers = False  # uvicorn believes any proxy on this machine; we only those that are set
+        config.timeout_graceful_shutdown = LAST
         super().__init__(config)
         self._parts = parts
         self._started = started

@@ -24,7 +24,7 @@ from channels.contract import Channel, Forged, Inbound, Kind, Malformed
 from channels.text import LONGEST_INBOUND
 from channels.web import COOKIE, LONGEST_BODY, WebChannel, is_token, new_token
 from locales import DEFAULT, LANGUAGES, Language, negotiate, translations
-from store import contacts, outbox, tickets
+from store import contacts, outbox
 from store.database import Database
 from store.tables import Contact, Conversation, Delivery, Message
 from store.vault import Vault
@@ -44,11 +44,6 @@ MOST_OF_VISITOR = 20
 
 MOST_OF_NETWORK = 600
 """Messages a minute of one network address: a school or a whole town may stand behind it, a flood must not."""
-
-MOST_TICKETS = 20
-"""Open tickets of one network on this channel, beyond which it brings no new visitors: officers have others too."""
-
-_NAMES = {"whatsapp": "WhatsApp", "telegram": "Telegram"}
 
 
 @dataclass(frozen=True)
@@ -112,8 +107,6 @@ def routes(parts: Parts) -> APIRouter:
             wait = _("You write very fast. Please wait a moment; your message is sent then.")
             raise _refusal("too fast", 429, wait, seconds)
         origin = parts.vault.digests("network", network)[0]
-        if await run_in_threadpool(_crowded, parts, token, origin):
-            raise _refusal("crowded", 429, _wait_for_officers(parts, _), 600)
         await parts.intake.take(messages, parts.web.name, origin)
         response = JSONResponse({}, 202)
         response.set_cookie(COOKIE, token, KEPT, secure=_secure(parts), httponly=True, samesite="strict")
@@ -211,22 +204,6 @@ def _refusal(reason: str, status: int, words: str, seconds: int | None = None) -
     """Why a message is not taken, and after how many seconds it may be sent again."""
     metrics.refused(WebChannel.name, reason)
     return HTTPException(status, words, {"Retry-After": str(seconds)} if seconds else None)
-
-
-def _crowded(parts: Parts, token: str, origin: str) -> bool:
-    """Whether this is a new visitor from a network that keeps the officers busy already."""
-    with parts.database.read() as session:
-        if contacts.find(session, parts.vault, parts.web.name, token):
-            return False
-        return tickets.count_open_from(session, origin) >= MOST_TICKETS
-
-
-def _wait_for_officers(parts: Parts, _: Callable[[str], str]) -> str:
-    others = " / ".join(_NAMES[name] for name in parts.providers if name in _NAMES)
-    if not others:
-        return _("Many requests from your network wait for an officer. Please try again later.")
-    words = _("Many requests from your network wait for an officer. Please try again later, or use {channels}.")
-    return words.format(channels=others)
 
 
 def _page(parts: Parts, request: Request, name: str, **values: object) -> Response:

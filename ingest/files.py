@@ -93,7 +93,10 @@ def _read_translations(path: Path, into: Translations) -> Iterator[Problem]:
     except (UnicodeDecodeError, BadYaml) as error:
         yield Problem(path.name, 1, "file", f"not YAML in UTF-8: {error}")
         return
-    for record_id, texts in (content if isinstance(content, dict) else {}).items():
+    if not isinstance(content, dict):
+        yield Problem(path.name, 1, "file", "expected ids of records, each with `name:` and `summary:`")
+        return
+    for record_id, texts in content.items():
         record = into.setdefault(record_id, {"names": {}, "summaries": {}})
         if not isinstance(texts, dict) or not set(texts) <= set(_TRANSLATED):
             yield Problem(path.name, 1, str(record_id), "expected `name:` and `summary:`")
@@ -104,10 +107,12 @@ def _read_translations(path: Path, into: Translations) -> Iterator[Problem]:
 
 def _joined(row: Any, translated: Translations) -> Any:
     """A row with its translations; what it says itself counts more."""
-    if not isinstance(row, dict) or row.get("id") not in translated:
+    texts = translated.get(row["id"]) if isinstance(row, dict) and isinstance(row.get("id"), str) else None
+    if texts is None:
         return row
-    texts = translated[row["id"]]
-    return {**row, **{field: {**texts[field], **row.get(field, {})} for field in ("names", "summaries")}}
+    own = {field: row.get(field, {}) for field in ("names", "summaries")}
+    # What is no mapping is left as it is, and told like any other fault of a row.
+    return {**row, **{field: {**texts[field], **said} for field, said in own.items() if isinstance(said, dict)}}
 
 
 def _read_row(file: str, source: Any, number: int, row: Any, where: Callable[[], Lines]) -> Iterator[Record | Problem]:

@@ -28,11 +28,15 @@ class Loaded:
 
 
 def load(database: Database, path: Path, *, dry_run: bool = False) -> Loaded:
-    """Load a file or a folder of them; a `dry_run` only counts. Raises `FileNotFoundError`."""
+    """Load a file or a folder of them; a `dry_run` only counts. Raises `FileNotFoundError`.
+
+    What somebody withdrew stays withdrawn until the file says something else of it.
+    """
     found = list(read_records(catalogue_files(path)))
     problems = [item for item in found if isinstance(item, Problem)]
     with database.write() as session:
-        changes = catalogue.load(session, [_entry(item) for item in found if isinstance(item, Record)])
+        entries = [_entry(item) for item in found if isinstance(item, Record)]
+        changes = catalogue.load(session, entries, revive=False)
         if dry_run:
             session.rollback()
     return Loaded(changes.added, changes.changed, changes.unchanged, problems)

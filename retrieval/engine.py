@@ -234,15 +234,17 @@ class Engine:
     def judge(self, question: Question, *, skip: Sequence[str] = ()) -> Verdict:
         """Decide on a question. Raises `Unavailable`."""
         vague = before_search(question)
-        # What is called by its name, software and examples are found where nothing else tells what is meant.
-        called = kinds_asked_for(question) or self.named(question.text, question.language)
-        if vague is not None and not (vague.cause in {Cause.VAGUE, Cause.TALK} and called):
+        if vague is not None and not (vague.cause in {Cause.VAGUE, Cause.TALK} and self._calls(question)):
             return Verdict(vague, Found())
         found = self.find(question, skip=skip)
         decision = after_search(question, found)
         if vague is not None and not _called(decision, question, found):
             return Verdict(vague, Found())
         return Verdict(decision, found)
+
+    def _calls(self, question: Question) -> bool:
+        """Whether it calls something by its name, or asks for software or an example: found whatever else is meant."""
+        return bool(kinds_asked_for(question)) or self.named(question.text, question.language)
 
     def find(self, question: Question, *, skip: Sequence[str] = ()) -> Found:
         """What fits best, whatever is to be done with the question. Raises `Unavailable`."""

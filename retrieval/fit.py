@@ -15,7 +15,7 @@ ENOUGH_TOPIC = 0.4
 ENOUGH_MEANING = 0.46
 """Similarity from which an entry is taken for an answer when no topic was recognised."""
 _CLEARLY = 0.9
-"""Probability of a wish to learn beside which words of a crime mean something else ("no fake certificates")."""
+"""Probability beside which single words mean something else ("no fake certificates", "are you a human?")."""
 SMALL = 4
 """Words up to which a message that names nothing is a greeting or a sigh rather than a wish."""
 
@@ -68,7 +68,7 @@ def before_search(question: Question) -> Decision | None:
         return Decision(Action.ESCALATE, Cause.DISTRESS)
     if {"crime", "manipulation"} & set(question.refuse) and question.leaning.get(Way.ANSWER, 0.0) < _CLEARLY:
         return Decision(Action.REFUSE, Cause.OUTSIDE)
-    if "person" in question.controls:
+    if "person" in question.controls and question.leaning.get(Way.SMALLTALK, 0.0) < _CLEARLY:  # "are you a human?"
         return Decision(Action.HANDOFF, Cause.PERSON)
     if not question.leaning:  # chosen by a button, not said
         return None if question.searchable else Decision(Action.CLARIFY, Cause.VAGUE)

@@ -39,6 +39,8 @@ _LEAST = 0.01
 _SHORT, _LONG = 4, 16
 _LEARNING = frozenset({"learn", "course", "guide", "team-training"})
 _INTENTS = ("learn", "course", "guide", "team-training", "provider-wanted", "event", "software", "example")
+_DANGER = 0.4
+"""Probability from which somebody is taken to be in danger, whatever else they say: to ask in vain costs little."""
 _LIKELY = 0.5
 """Probability from which a topic is taken for meant in a text of less than `_TELLING` words."""
 _TELLING = 3
@@ -138,12 +140,14 @@ def settle(question: Question) -> Question:
     leaning = lean(question)
     way, chance = next(iter(leaning.items()))
     question = replace(question, leaning={str(each): round(value, 3) for each, value in leaning.items()})
+    if not question.distress and likely_kinds(question)["distress"] >= _DANGER:
+        return replace(question, distress=_likeliest(question, "distress"), guessed=True)
     telling = question.length >= _TELLING or likeliest_topic(question) >= _LIKELY
     if way is Way.ANSWER and not question.topics and telling:
         return replace(question, topics=_meant(likely_topics(question)), guessed=True)
     if way in {Way.STOP, Way.ERASE} and chance >= _SURE:
         return replace(question, controls=(str(way),), topics={}, intents=())
-    if way is Way.PERSON and not (_needs_said(question) or question.controls):
+    if way is Way.PERSON and not (_needs_said(question) or "person" in question.controls):
         return _with_need(question)
     return question
 
@@ -172,18 +176,20 @@ def _meant(chances: dict[str, float]) -> dict[str, float]:
 
 def _with_need(question: Question) -> Question:
     """What a person is most likely needed for."""
-    kinds = {"need", "elsewhere", "distress", "person"}
-    concept = next((concept for concept in question.likely if kind_of(concept) in kinds), "")
-    match kind_of(concept):
+    kinds = {"need", "elsewhere", "person"}
+    kind = next((kind_of(concept) for concept in question.likely if kind_of(concept) in kinds), "")
+    match kind:
         case "need":
-            return replace(question, needs=(concept,), guessed=True)
+            return replace(question, needs=_likeliest(question, kind), guessed=True)
         case "elsewhere":
-            return replace(question, elsewhere=(concept,), guessed=True)
-        case "distress":
-            return replace(question, distress=(concept,), guessed=True)
+            return replace(question, elsewhere=_likeliest(question, kind), guessed=True)
         case "person":
-            return replace(question, controls=(concept,), guessed=True)
+            return replace(question, controls=(*question.controls, "person"), guessed=True)
     return question
+
+
+def _likeliest(question: Question, kind: str) -> tuple[str]:
+    return (next(concept for concept in question.likely if kind_of(concept) == kind),)
 
 
 @cache

@@ -210,9 +210,9 @@ class Search:
     def _lexical(self, looking: _Looking) -> dict[str, float]:
         # Software and examples are told apart by what they do, which no topic says as well as the person's own words.
         said = looking.question.text if looking.kinds else f"{gloss(looking.question)} {looking.question.text}"
-        every = self.shelf.bm25.scores(stems(said))
-        scores = {key: score for key, score in every.items() if self._admits(key, looking)}
-        ranked = nlargest(BEST_LEXICAL, scores.items(), key=itemgetter(1))
+        # Few are kept out: looking through the best alone is enough, and all may be thousands.
+        best = nlargest(4 * BEST_LEXICAL, self.shelf.bm25.scores(stems(said)).items(), key=itemgetter(1))
+        ranked = [(key, score) for key, score in best if self._admits(key, looking)][:BEST_LEXICAL]
         return {key: score / ranked[0][1] for key, score in ranked}
 
     def _features(self, record: Record, looking: _Looking, linked: bool) -> dict[str, float]:

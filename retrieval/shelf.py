@@ -62,7 +62,9 @@ class Shelf:
         return new
 
     def having_most(self, tables: Sequence[set[str]], count: int) -> set[str]:
-        """The `count` records that stand in most of these sets of ours."""
+        """The `count` records that stand in most of these sets of ours; none if there are no sets."""
+        if not tables:
+            return set()
         often = np.bincount(np.concatenate([self._array(table) for table in tables]), minlength=len(self._keys))
         return {self._keys[row] for row in np.argsort(-often, kind="stable")[:count]}
 

@@ -46,8 +46,11 @@ class Entry:
     review_by: date | None
 
 
-def load(session: Session, entries: Iterable[Entry]) -> Changes:
-    """Add new records and replace changed ones; a check made here stays until the record itself changes."""
+def load(session: Session, entries: Iterable[Entry], *, revive: bool = True) -> Changes:
+    """Add new records and replace changed ones; a check made here stays until the record itself changes.
+
+    `revive`: what was withdrawn is offered again though it says the same as then.
+    """
     changes, wanted = Changes(), list(entries)
     known: dict[str, Record] = {}
     for start in range(0, len(wanted), _BATCH):
@@ -55,7 +58,8 @@ def load(session: Session, entries: Iterable[Entry]) -> Changes:
         known |= {record.id: record for record in session.scalars(select(Record).where(Record.id.in_(ids)))}
     for entry in wanted:
         record = known.get(entry.id)
-        if record is not None and record.digest == entry.digest and record.withdrawn_at is None:
+        there = record is not None and (record.withdrawn_at is None or not revive)
+        if record is not None and there and record.digest == entry.digest:
             changes.unchanged += 1
             continue
         if record is None:

@@ -151,7 +151,7 @@ def advance_all(session: Session, state: str, reached: Collection[tuple[int, str
 
 @cache
 def _advance(state: str) -> Update:
-    earlier = [name for name, rank in _RANK.items() if rank < _RANK[state] and name != "dead"]
+    earlier = [name for name, rank in _RANK.items() if rank < _RANK[state]]
     # Not by IN, whose values cannot be told to many rows at once.
     moved = update(Delivery).where(Delivery.id == bindparam("number"), or_(*(Delivery.state == e for e in earlier)))
     given = func.coalesce(bindparam("given", type_=String), Delivery.external_id)

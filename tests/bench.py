@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import load
+from tests import load, many
 
 FOLDER = Path(__file__).parent / "questions"
 SHORT = 60
@@ -147,3 +147,4 @@ if __name__ == "__main__":
     starts()
     turns()
     load.main()
+    many.main(many.MANY)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import create_engine, event, inspect, make_url, text
 
 from store.database import Database, newest_migration
@@ -124,6 +125,13 @@ def engine(catalogue: Database, tmp_path_factory: pytest.TempPathFactory):  # ty
     made = Engine(catalogue, Index(catalogue, tmp_path_factory.mktemp("index"), None, embeddings), embeddings)
     assert made.load()
     return made
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command of ours writes its log to where pytest has it for that test only."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -26,6 +26,7 @@ from retrieval.understanding import warm_up
 from store.database import Database
 from tests import scores
 
+MANY = 100_000
 _BATCH = 2_000
 _QUESTIONS = 200
 
@@ -118,4 +119,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else MANY)

@@ -143,6 +143,7 @@
   const queue = [];
   let sending = false;
   let tries = 0;
+  let next = null; // the page to go to once all is sent: leaving earlier would lose what still waits
 
   function newId() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -176,7 +177,11 @@
   }
 
   async function pump() {
-    if (sending || !queue.length) return;
+    if (sending) return;
+    if (!queue.length) {
+      if (next) location.assign(next);
+      return;
+    }
     sending = true;
     const item = queue[0];
     let response = null;
@@ -197,7 +202,7 @@
     queue.shift();
     item.state.remove();
     item.node.classList.remove("unsent");
-    if (item.then) location.assign(item.then);
+    next = item.then || next;
     waitForAnswer(0);
     listen();
     pump();

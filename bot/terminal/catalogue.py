@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.assembly import Assembly
     from ingest.source import Source
     from store.source_tables import Run
+    from store.tables import Record as Row
 
 REVIEW = "review"
 """What a revision is from that waits because a reviewer found the record wrong."""
@@ -48,7 +49,7 @@ def review() -> None:
         if said.word == "quit":
             break
         if said.word != "skip":
-            _take_in_review(assembly, record.id, said)
+            _take_in_review(assembly, row, said)
 
 
 class _Said(NamedTuple):
@@ -81,18 +82,21 @@ def _read_answer(answer: str) -> _Said | None:
     return _Said(word, why) if word and (word == "wrong" or not why) else None
 
 
-def _take_in_review(assembly: Assembly, record_id: str, said: _Said) -> None:
+def _take_in_review(assembly: Assembly, read: Row, said: _Said) -> None:
     """Do what follows from a review. What is wrong is offered no more, and waits at the desk for a lead."""
     from ingest.load import publish
     from store import catalogue as records
     from store import sources, tickets
     from store.tables import Record as Row
 
-    reviewer = getpass.getuser()
+    reviewer, record_id = getpass.getuser(), read.id
     with assembly.database.write() as session:
         row = session.get(Row, record_id, with_for_update=True)
         if row is None or row.withdrawn_at is not None:
             click.echo("  it is offered no more: somebody was faster")
+            return
+        if row.digest != read.digest:
+            click.echo("  it was changed meanwhile: nothing is noted, it comes again at the next walk")
             return
         if said.word == "right":
             records.mark_checked(session, record_id, reviewer, date.today())

@@ -225,6 +225,24 @@ def test_who_picks_a_language_in_the_talk_is_answered_in_it(visit: Any) -> None:
     assert [message.choice for message in visitor.site.messages()] == [None, "language:sw"]
 
 
+def test_what_was_written_after_a_language_was_picked_is_not_lost_with_the_page(visit: Any) -> None:
+    visitor = visit()
+    page = visitor.open()
+    visitor.write("habari")
+    visitor.expect_said("assistant", "You said: habari")
+    visitor.context.set_offline(True)
+    page.locator(".languages summary").click()
+    page.get_by_role("link", name="Kiswahili").click()
+    said = ["naomba kozi", "ya kompyuta", "ya bure"]
+    for text in said:
+        visitor.write(text)
+    visitor.context.set_offline(False)
+    page.wait_for_url("**/?lang=sw")
+    visitor.expect_said("assistant", "You said: ya bure")
+    assert [message.text for message in visitor.site.messages()] == ["habari", "Kiswahili", *said]
+    visitor.problems = [problem for problem in visitor.problems if "ERR_INTERNET_DISCONNECTED" not in problem]
+
+
 def test_everything_can_be_done_by_keyboard(visit: Any, picture: Any) -> None:
     visitor = visit(viewport=LAPTOP)
     page = visitor.open()

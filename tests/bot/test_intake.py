@@ -94,6 +94,27 @@ def test_a_request_that_cannot_be_written_does_not_harm_the_others(database: Dat
     assert isinstance(results["bad"], Exception)
 
 
+def test_the_same_twice_in_one_request_is_kept_and_counted_once(database: Database, intake: Intake) -> None:
+    assert intake.receive([text(1), text(1)]) == 1
+
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Message)) == 1
+
+
+def test_who_is_met_by_two_processes_at_once_is_one_person(database: Database, vault: Vault, intake: Intake) -> None:
+    kept: list[int] = []
+    second = threading.Thread(target=lambda: kept.append(intake.receive([text(1)])))
+    with database.write() as session:
+        contacts.meet_all(session, vault, [("web", "somebody")])
+        second.start()
+        time.sleep(0.2)  # it has looked by now, and waits for this transaction
+    second.join()
+
+    assert kept == [1]
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Contact)) == 1
+
+
 def test_requests_of_several_event_loops_and_threads_share_a_transaction(database: Database, intake: Intake) -> None:
     commits: list[object] = []
     kept: list[int] = []

@@ -57,6 +57,11 @@ def person(engine: Engine) -> Person:
     return Person(Assistant(engine, MANNERS), Known())
 
 
+def test_no_one_is_nobody() -> None:
+    assert chosen("no one", ["en"]) is None
+    assert chosen("no 1", ["en"]) == 1
+
+
 def test_the_second_one_shows_details_of_the_second_result(person: Person) -> None:
     first = person.says("free python course")
 

@@ -93,6 +93,22 @@ def test_what_has_ended_is_offered_no_more(shelf: Shelf) -> None:
     assert shelf.audit() == [("rita", "record.ended", "welding-school")]
 
 
+def test_what_was_changed_while_it_was_read_is_not_taken_for_checked(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(*_: object, **__: object) -> str:
+        with shelf.database.write() as session:
+            keep(session, Record.model_validate({**PLAIN, "cost": ["paid"]}))
+        return next(answers)
+
+    answers = iter(["right", "quit"])
+    monkeypatch.setattr("click.prompt", answer)
+
+    assert "it was changed meanwhile" in shelf.review()
+    assert shelf.row().checked_on is None
+    assert shelf.audit() == []
+
+
 def test_what_is_skipped_stays_as_it_was(shelf: Shelf) -> None:
     shelf.review("skip", "")
 

@@ -299,6 +299,26 @@ def test_who_says_yes_after_all_takes_that_back(provider: Provider) -> None:
     assert provider.row.checked_on == today()
 
 
+def test_yes_leaves_what_a_source_says_of_it_to_a_lead(provider: Provider) -> None:
+    provider.asked()
+    with provider.database.write() as session:
+        for kind, source in ((sources.ENDED, "a source"), (sources.CHANGED, "provider")):
+            sources.propose(session, "typing-club", kind, source, provider.row.body)
+    provider.presses("yes")
+
+    assert [each.state for each in provider.rows(Revision)] == ["approved", "open", "open"]
+
+
+def test_a_button_about_what_no_lead_has_approved_yet_changes_nothing(provider: Provider) -> None:
+    with provider.database.write() as session:
+        revision = session.get_one(Revision, provider.number)
+        body = Record.model_validate(revision.body)
+        waiting = change(session, revision, body, language="en").id
+
+    assert provider.presses("yes", waiting) == "This button does not work any more."
+    assert provider.row.checked_by == "lead"
+
+
 def test_change_gives_the_link_by_which_what_was_sent_is_changed(provider: Provider) -> None:
     provider.asked()
 
@@ -329,7 +349,8 @@ def test_somebody_else_s_button_changes_nothing(provider: Provider) -> None:
     provider.asked()
     before = provider.audit()
     for answer in ("yes", "ended", "change"):
-        provider.says("Yes", f"still:{provider.number}.{answer}", address="somebody else")
+        said = provider.says("Yes", f"still:{provider.number}.{answer}", address="somebody else")
+        assert "This button does not work any more." in said
 
     assert provider.row.checked_by == "lead"
     assert [(each.state, each.token_digest) for each in provider.rows(Revision)] == [("approved", None)]
@@ -337,7 +358,8 @@ def test_somebody_else_s_button_changes_nothing(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize(
-    "forged", ["still:1.maybe", "still:x.yes", "still:99.yes", "still:1", "still:", f"still:1.change.{'0' * 64}"]
+    "forged",
+    ["still:1.maybe", "still:x.yes", "still:99.yes", f"still:{'9' * 40}.yes", "still:1", "still:", "still:1.change.0"],
 )
 def test_a_forged_button_does_no_harm(provider: Provider, forged: str) -> None:
     assert provider.says("Yes", forged)
@@ -357,12 +379,23 @@ def test_the_button_counts_while_an_officer_has_the_talk(provider: Provider) -> 
     assert provider.row.checked_by == "provider"
 
 
-def test_a_button_about_what_was_withdrawn_meanwhile_changes_nothing(provider: Provider) -> None:
+def test_a_button_about_what_was_withdrawn_meanwhile_changes_nothing_and_says_so(provider: Provider) -> None:
     provider.asked()
     with provider.database.write() as session:
         session.execute(update(Row).values(withdrawn_at=now()))
-    provider.presses("yes")
+    said = [provider.presses(answer) for answer in ("yes", "ended", "change")]
 
+    assert said == ["This button does not work any more."] * 3
+    assert provider.row.checked_by == "lead"
+    assert [(each.state, each.token_digest) for each in provider.rows(Revision)] == [("approved", None)]
+
+
+def test_a_button_about_what_has_ended_says_that_it_does_not_work_any_more(provider: Provider) -> None:
+    provider.asked()
+    with provider.database.write() as session:
+        session.execute(update(Row).values(status="ended"))
+
+    assert provider.presses("yes") == "This button does not work any more."
     assert provider.row.checked_by == "lead"
 
 

@@ -161,6 +161,61 @@ def test_a_translators_file_beside_the_catalogue_adds_names_and_summaries(tmp_pa
     assert record.summaries == {"en": "Learn to type.", "sw": "Jifunze."}
 
 
+@pytest.mark.parametrize("own", ["    names:\n", "    names: Klabu\n"])
+def test_a_record_with_a_mistake_where_translations_go_spoils_no_other(tmp_path: Path, own: str) -> None:
+    (tmp_path / "own.yaml").write_text(GOOD + own + GOOD.partition("records:\n")[2].replace("typing-club", "other"))
+    (tmp_path / "translations").mkdir()
+    (tmp_path / "translations" / "sw.yaml").write_text("typing-club: {name: Klabu ya Kuchapa}")
+
+    problem, record = read_records(catalogue_files(tmp_path))
+
+    assert isinstance(problem, Problem)
+    assert (problem.file, problem.field) == ("own.yaml", "names")
+    assert isinstance(record, Record)
+    assert record.id == "other"
+
+
+def test_an_id_that_is_no_text_is_told_beside_translations_too(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(GOOD.replace("id: typing-club", "id: [typing-club]"))
+    (tmp_path / "translations").mkdir()
+    (tmp_path / "translations" / "sw.yaml").write_text("typing-club: {name: Klabu ya Kuchapa}")
+
+    (problem,) = read_records(catalogue_files(tmp_path))
+
+    assert isinstance(problem, Problem)
+    assert problem.field == "id"
+
+
+def test_a_translators_file_that_is_a_list_is_told(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(GOOD)
+    (tmp_path / "translations").mkdir()
+    (tmp_path / "translations" / "sw.yaml").write_text("- typing-club")
+
+    problem, _ = read_records(catalogue_files(tmp_path))
+
+    assert isinstance(problem, Problem)
+    assert (problem.file, problem.field) == ("sw.yaml", "file")
+
+
+def test_what_was_withdrawn_comes_back_by_its_file_only_if_that_says_something_else(
+    database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(GOOD)
+    load(database, file)
+    with database.write() as session:
+        catalogue.withdraw(session, "typing-club")
+
+    assert load(database, file).unchanged == 1
+    with database.read() as session:
+        assert not catalogue.offers(session, "typing-club")
+
+    file.write_text(GOOD.replace("cost: [free]", "cost: [paid]"))
+    assert load(database, file).changed == 1
+    with database.read() as session:
+        assert catalogue.offers(session, "typing-club")
+
+
 def test_a_translators_file_with_a_mistake_is_told_and_the_catalogue_is_read_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(GOOD)
     (tmp_path / "translations").mkdir()

@@ -98,6 +98,17 @@ def portal(database: Database, tmp_path: Path) -> Iterator[Portal]:
         yield Portal(database, site, tmp_path / "fetched")
 
 
+def test_only_its_own_looks_tell_where_a_source_was_cut(database: Database) -> None:
+    with database.write() as session:
+        first = sources.begin(session, "portal").started_at
+        sources.begin(session, "another").complete = True
+        sources.begin(session, "portal")
+
+    with database.read() as session:
+        assert sources.cut_since(session, "portal") == first
+        assert sources.cut_since(session, "another") is None
+
+
 def test_what_the_pages_before_the_cut_have_told_is_kept_and_the_next_look_goes_on_behind_them(portal: Portal) -> None:
     portal.broken = {2}
     cut = portal.looks()

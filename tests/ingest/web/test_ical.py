@@ -351,6 +351,20 @@ def test_another_day_of_what_takes_place_once_is_looked_at(club: Club) -> None:
     assert club.looks(9, rule="SEQUENCE:2") == "added 0, changed 1, ended 0, rejected 0"
 
 
+def test_days_that_another_source_or_a_provider_tells_stay(club: Club) -> None:
+    club.looks(2)
+    club.approves()
+    own = club.row()
+    with club.database.write() as session:
+        session.get_one(Row, own.id).source = "another source"
+        sources.propose(session, own.id, sources.CHANGED, "provider", own.body)
+    club.looks(9)
+
+    (revision,) = club.waits()
+    assert revision.body["starts"] == own.body["starts"]
+    assert club.row().body["starts"] == own.body["starts"]
+
+
 def test_what_was_withdrawn_does_not_come_back_by_moving_on(club: Club) -> None:
     club.looks(2)
     club.approves()
