@@ -296,7 +296,8 @@ def _in_context(question: Question, known: Known) -> Question:
     narrows = question.constrains or question.level or question.speaks
     wish = question.topics or question.needs or question.elsewhere or question.refuse or question.distress
     wishes = wish and not question.guessed
-    if before.searchable and not wishes and narrows and question.length <= FOLLOW_UP:
+    most = 2 * FOLLOW_UP if question.language == "zh" else FOLLOW_UP  # there a character counts as a word
+    if before.searchable and not wishes and narrows and question.length <= most:
         if question.speaks and not question.taught_in:
             question = replace(question, taught_in=question.speaks)
         question = before.narrowed(question)

@@ -234,7 +234,7 @@ class Engine:
     def judge(self, question: Question, *, skip: Sequence[str] = ()) -> Verdict:
         """Decide on a question. Raises `Unavailable`."""
         vague = before_search(question)
-        if vague is not None and not (vague.cause in {Cause.VAGUE, Cause.TALK} and self._calls(question)):
+        if vague is not None and (_is_firm(vague, question) or not self._calls(question)):
             return Verdict(vague, Found())
         found = self.find(question, skip=skip)
         decision = after_search(question, found)
@@ -256,6 +256,15 @@ class Engine:
         except Exception as error:
             self.withdraw()
             raise Unavailable("the index cannot be read") from error
+
+
+def _is_firm(decision: Decision, question: Question) -> bool:
+    """Whether words have led to a decision, so that a name that stands beside them changes nothing."""
+    if decision.cause in {Cause.DISTRESS, Cause.PERSON}:
+        return True
+    if decision.cause is Cause.OUTSIDE:
+        return bool(question.refuse)
+    return decision.cause in {Cause.NEED, Cause.ELSEWHERE} and not question.guessed
 
 
 def _called(decision: Decision, question: Question, found: Found) -> bool:

@@ -97,7 +97,7 @@ OFF: dict[str, list[tuple[object, str, object]]] = {
     "meaning (vectors)": [(search.Search, "_meanings", lambda self, question: {})],
     "BM25": [(search.Search, "_lexical", lambda self, question: {})],
     "hard filters": [(search, "barrier", lambda r, q: None if r.offered else filters.Barrier.ENDED)],
-    "diversity of providers": [(search, "_diverse", lambda ranked, count: ranked[:count])],
+    "diversity of providers": [(search, "_diverse", lambda ranked, count, kinds: ranked[:count])],
 }
 """What is taken away for each ablation, one at a time."""
 
