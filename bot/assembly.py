@@ -121,11 +121,11 @@ class Assembly:
     @cached_property
     def engine(self) -> Engine:
         """Retrieval."""
-        from retrieval.embeddings import SentenceEmbeddings
+        from retrieval.embeddings import encoder
         from retrieval.engine import Engine
         from retrieval.index import Index
 
-        embeddings = SentenceEmbeddings()
+        embeddings = encoder(self.settings.embeddings)
         index = Index(self.database, self.settings.home / "index", self.settings.chroma_url, embeddings)
         return Engine(self.database, index, embeddings)
 

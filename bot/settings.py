@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     home: Path = Field(Path("var"), description="data folder: database, index, key")
     database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite in the data folder if empty")
     chroma_url: str | None = Field(None, description="Chroma server (http://host:port); on disk if empty")
+    embeddings: str | None = Field(
+        None,
+        pattern=r"^[\w.]+:\w+$",
+        description="module:callable giving a LangChain Embeddings; the built-in if empty",
+    )
     public_url: str | None = Field(None, description="https address that people and providers reach this at")
     secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="secret for addresses at rest, the newest first, by commas; made in the data folder if empty"

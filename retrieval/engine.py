@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from retrieval.delta import Overlay
-from retrieval.embeddings import KNOWS, RememberedEmbeddings, SentenceEmbeddings, Vectors
+from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings, Vectors
 from retrieval.filters import barrier, kinds_asked_for
 from retrieval.fit import Action, Cause, Decision, after_search, before_search
 from retrieval.index import Damaged, Index, OpenIndex
@@ -228,8 +228,9 @@ class Engine:
         return understand(text, known, self._meaning)
 
     def _meaning(self, text: str, language: str) -> Vectors | None:
-        """The vector of a text, if its language is one that the encoder knows, and if that is loaded."""
-        return self._embeddings.query(text) if self.ready and language in KNOWS else None
+        """The vector of a text for the guess, if the encoder is loaded and knows its language."""
+        encoder = self._embeddings
+        return encoder.query(text) if self.ready and encoder.guesses and encoder.knows(language) else None
 
     def judge(self, question: Question, *, skip: Sequence[str] = ()) -> Verdict:
         """Decide on a question. Raises `Unavailable`."""

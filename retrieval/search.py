@@ -11,7 +11,7 @@ import numpy as np
 
 from retrieval.concepts import concepts, wider
 from retrieval.delta import Overlay
-from retrieval.embeddings import KNOWS, SentenceEmbeddings
+from retrieval.embeddings import SentenceEmbeddings
 from retrieval.filters import (
     GOODS,
     NOT_TRAINING,
@@ -197,7 +197,7 @@ class Search:
     def _meanings(self, question: Question) -> dict[str, float]:
         """Record → similarity: the mean of that of the text, where the encoder knows its language, and of the gloss."""
         texts = [gloss(question)] if question.topics else []
-        if question.language in KNOWS:
+        if self._embeddings.knows(question.language):
             texts.append(question.text)
         if not texts:
             return {}
