@@ -56,7 +56,7 @@ def api(served: BotApi) -> BotApi:
 
 def channel_to(api: BotApi | str, token: str = TOKEN, secret: str = SECRET) -> TelegramChannel:
     url = api if isinstance(api, str) else api.url
-    return TelegramChannel(token, secret, url, timeout=0.3, connect_timeout=0.3, pause=0.0)
+    return TelegramChannel(token, secret, url, timeout=1.0, connect_timeout=1.0, pause=0.0)
 
 
 def say_habari(channel: TelegramChannel) -> Awaitable[Receipt]:

@@ -108,7 +108,7 @@ def provider(twilio: Twilio, channel: WhatsAppChannel) -> TwilioProvider:
 
 
 def connect(twilio: Twilio, **options: Any) -> WhatsAppChannel:
-    told: dict[str, Any] = {"public_url": PUBLIC, "sender": NUMBER, "timeout": 0.2} | options
+    told: dict[str, Any] = {"public_url": PUBLIC, "sender": NUMBER, "timeout": 1.0} | options
     return WhatsAppChannel(ACCOUNT, (TOKEN, OLD_TOKEN), api_url=twilio.url, **told)
 
 
