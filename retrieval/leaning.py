@@ -145,7 +145,7 @@ def settle(question: Question) -> Question:
     telling = question.length >= _TELLING or likeliest_topic(question) >= _LIKELY
     if way is Way.ANSWER and not question.topics and telling:
         return replace(question, topics=_meant(likely_topics(question)), guessed=True)
-    if way in {Way.STOP, Way.ERASE} and chance >= _SURE:
+    if way in {Way.STOP, Way.ERASE} and chance >= _SURE and "me" not in question.controls:
         return replace(question, controls=(str(way),), topics={}, intents=())
     if way is Way.PERSON and not (_needs_said(question) or "person" in question.controls):
         return _with_need(question)

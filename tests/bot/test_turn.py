@@ -276,3 +276,37 @@ def test_somebody_in_danger_who_says_stop_is_heard(person: Person) -> None:
 
     assert outcome.ticket is not None
     assert outcome.ticket.urgent
+
+
+@pytest.mark.parametrize("text", ["ok but vous gardez quoi sur moi ?", "so what do you have about me then?"])
+def test_who_asks_what_is_kept_of_them_is_told_though_they_say_more(person: Person, text: str) -> None:
+    outcome = person.says(text)
+
+    assert outcome.action is Action.SMALLTALK
+    assert outcome.ticket is None
+    assert "/erase" in "\n".join(message.text for message in outcome.messages)
+
+
+@pytest.mark.parametrize("text", ["can you help me?", "ممكن تساعدوني؟"])
+def test_who_asks_for_help_with_nothing_in_particular_is_asked_what_it_is_about(person: Person, text: str) -> None:
+    assert person.says(text).action is Action.CLARIFY
+
+
+def test_somebody_who_asks_whether_they_talk_to_a_machine_gets_an_answer_and_no_ticket(person: Person) -> None:
+    outcome = person.says("are you a robot or a real human?")
+
+    assert outcome.action is Action.SMALLTALK
+    assert outcome.ticket is None
+
+
+@pytest.mark.parametrize("text", ["i am 16 and still in school, will they take me?", "is it ok for girls too?"])
+def test_who_asks_whether_they_may_join_is_in_no_danger(person: Person, text: str) -> None:
+    assert person.says(text).ticket is None
+
+
+@pytest.mark.parametrize("text", ["i failed again, no one would miss me", "no, i dont see the point of living anymore"])
+def test_danger_is_heard_beside_other_words(person: Person, text: str) -> None:
+    ticket = person.says(text).ticket
+
+    assert ticket is not None
+    assert ticket.urgent
