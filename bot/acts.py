@@ -6,6 +6,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from bot import confirming, routing
+from bot.offer_replies import OfferReplies
 from bot.outcome import Act, Manners
 from bot.replies import Replies
 from channels.contract import Outgoing
@@ -52,11 +53,11 @@ def apply(session: Session, conversation_id: int, act: Act) -> None:
 def told_of(session: Session, conversation_id: int, act: Act, manners: Manners, language: str) -> Outgoing | None:
     """What a person is told after an act that only the database can answer."""
     if act.name == "still":
-        return _told_of_offer(session, conversation_id, act, manners.join, Replies(language))
+        return _told_of_offer(session, conversation_id, act, manners.join, OfferReplies(language))
     return _told_when(session, conversation_id, manners, language) if act.name == "waiting" else None
 
 
-def _told_of_offer(session: Session, conversation_id: int, act: Act, form: str, replies: Replies) -> Outgoing:
+def _told_of_offer(session: Session, conversation_id: int, act: Act, form: str, replies: OfferReplies) -> Outgoing:
     """After what they said of what they offer. `form`: where things are offered, and changed by a link."""
     number, answer, *token = act.value.split(".")
     if len(number) > _LONGEST_NUMBER or confirming.offered_by(session, conversation_id, int(number)) is None:

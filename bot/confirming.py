@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session, aliased
 
 from bot.letters import Letter, language_for, written
 from bot.mail import Mail, MailError
-from bot.replies import Replies
+from bot.offer_replies import OfferReplies
 from bot.say import Limits, offer, say
-from bot.submissions import SOURCE, digest
-from bot.submissions import _forget_replaced as forget_replaced
+from bot.submissions import SOURCE, digest, forget_replaced
 from store import catalogue, contacts, officers, routing, sources, tickets
 from store.database import Database
 from store.desk_tables import Link, ReferralAddress
@@ -130,7 +129,7 @@ def ask_due(session: Session, moment: datetime, public: str, limits: Limits | No
 def _ask(session: Session, revision: Revision, row: Record, public: str, limits: Limits) -> None:
     # They are written to in the language that they use now.
     language = contacts.of_conversation(session, revision.conversation_id or 0).language or revision.language
-    replies, name = Replies(language), str(row.body.get("name", row.id))
+    replies, name = OfferReplies(language), str(row.body.get("name", row.id))
     question = replies.still_right(name, revision.id, f"{public}/catalogue/{row.id}")
     say(session, limits, revision.conversation_id or 0, language, question)
     offer(session, revision.conversation_id or 0, question)

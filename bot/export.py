@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bot.offer_replies import OfferReplies
 from bot.replies import Replies
 from retrieval.concepts import concepts
 from store import chat, outbox, sources
@@ -45,7 +46,11 @@ def export(session: Session, contact: Contact, conversation: Conversation, repli
 def _sent_in(revision: Revision, replies: Replies) -> str:
     """What somebody has offered for the catalogue, and what became of it."""
     name = replies.run(str(revision.body.get("name", "")))
-    return " ".join(filter(None, (replies.offer_state(revision.id, revision.state), f"“{name}”", revision.reason)))
+    return " ".join(
+        filter(
+            None, (OfferReplies(replies.code).offer_state(revision.id, revision.state), f"“{name}”", revision.reason)
+        )
+    )
 
 
 def _newest(texts: list[str], room: int) -> tuple[list[str], int]:

@@ -19,11 +19,11 @@ from starlette.concurrency import run_in_threadpool
 from bot import offering, submissions
 from bot.cards import Cards
 from bot.mail import MailError, is_address
+from bot.offer_replies import OfferReplies
 from bot.offering import PROVIDER, UNKNOWN, Senseless, read_record
 from bot.pace import Pace
 from bot.pages import render
 from bot.referrals import mail
-from bot.replies import Replies
 from bot.webchat import KEPT, LANGUAGE_COOKIE, Parts, language_of
 from bot.webchat import _network as network_of
 from channels import contract
@@ -168,13 +168,13 @@ class _Joining:
     ) -> Response:
         """The form, with what was typed and what is wrong with it."""
         language, wrong = language_of(request), wrong or Wrong(status=200)
-        state = Replies(language.code).offer_state(revision.id, revision.state) if revision else ""
+        state = OfferReplies(language.code).offer_state(revision.id, revision.state) if revision else ""
         values = {"typed": typed, "given": typed.given, "wrong": wrong, "state": state, "days": submissions.KEPT.days}
         return _page(self._parts, request, "join.html", wrong.status, **values, **_choices(language))
 
     def _done(self, request: Request, number: int, token: str | None, email: str) -> Response:
         """What was sent is kept. `token`: of the new link, if it is one."""
-        replies = Replies(language_of(request).code)
+        replies = OfferReplies(language_of(request).code)
         link = f"{self._parts.settings.public}/join/{token}" if token else ""
         mailed = bool(link and email and self._mail) and not self._mails.wait(email.casefold())
         response = _page(
@@ -184,7 +184,7 @@ class _Joining:
             response.background = BackgroundTask(self._send, email, replies, number, link)
         return response
 
-    def _send(self, email: str, replies: Replies, number: int, link: str) -> None:
+    def _send(self, email: str, replies: OfferReplies, number: int, link: str) -> None:
         """Mail the link. Nothing that was typed is in the mail: its reader may be somebody else."""
         if self._mail is None:
             return
@@ -252,7 +252,7 @@ def _typed_before(body: Mapping[str, Any]) -> Typed:
 
 def _choices(language: Language) -> dict[str, Any]:
     """What can be chosen, each as pairs of a value and its name."""
-    _, replies = translations(language.code).gettext, Replies(language.code)
+    _, replies = translations(language.code).gettext, OfferReplies(language.code)
     cards = Cards(replies)
     unknown = (UNKNOWN, _("not known"))
     certificates = {"yes": _("yes"), "some": _("for some courses"), "paid": _("paid"), "no": _("no")}

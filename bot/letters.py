@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.replies import Replies
+from bot.offer_replies import OfferReplies
 from locales import DEFAULT, LANGUAGES
 from store import catalogue, sources
 from store.source_tables import Revision
@@ -45,7 +45,7 @@ def written(code: str, write: Callable[[Sentences], Letter]) -> Letter:
     return Letter(own.subject, f"{own.text.rstrip()}{_BETWEEN}{write(Sentences(DEFAULT)).text}")
 
 
-class Sentences(Replies):
+class Sentences(OfferReplies):
     """The sentences of mails in one language."""
 
     def still_right_letter(self, operator: str, name: str, link: str, days: int) -> Letter:

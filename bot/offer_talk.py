@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bot.offer_replies import OfferReplies
 from bot.outcome import Act, Known, Outcome, Submission
-from bot.replies import Replies
 from bot.submissions import SOURCE, TO_COME, alike
 from locales import LANGUAGES
 from retrieval.engine import Action, Cause
@@ -71,7 +71,7 @@ class OfferTalk:
         if not same:
             return _send(Submission(read.record), language, known)
         names = [record.name if (record := self._answers.engine.record(key)) else key for key, _ in same[:MOST_NAMED]]
-        message = Replies(language).offer_exists(names)
+        message = OfferReplies(language).offer_exists(names)
         return Outcome(Action.CLARIFY, language, [message], context=_waiting(known, said, before.get("tries", 0)))
 
     def obey(self, decision: str, known: Known) -> Outcome:
@@ -82,14 +82,14 @@ class OfferTalk:
             return _send(Submission(record, tuple(self._alike(record))), language, known)
         if decision == "another":
             return ask(self._answers.manners.join, language, known)
-        return Outcome(Action.SMALLTALK, language, [Replies(language).offer_left()], context=known.settled())
+        return Outcome(Action.SMALLTALK, language, [OfferReplies(language).offer_left()], context=known.settled())
 
     def _lacking(self, read: Read, said: str, tries: int, language: str, known: Known) -> Outcome:
         if tries > MOST_TRIES:
             settled = replace(known, context=known.settled())
             question = replace(understand(said, known.language), needs=(NEED,))
             return self._answers.hand_over(Cause.NEED, question, said, language, settled)
-        message = Replies(language).offer_lacks(link=read.lacks_link, topic=read.lacks_topic)
+        message = OfferReplies(language).offer_lacks(link=read.lacks_link, topic=read.lacks_topic)
         return Outcome(Action.CLARIFY, language, [message], context=_waiting(known, said, tries))
 
     def _alike(self, record: Record) -> list[tuple[str, float]]:
@@ -98,7 +98,7 @@ class OfferTalk:
 
 def ask(form: str, language: str, known: Known) -> Outcome:
     """Say how something is offered, and wait for it. `form`: the link of the form."""
-    message = Replies(language).offer_how(form)
+    message = OfferReplies(language).offer_how(form)
     return Outcome(Action.CLARIFY, language, [message], context=_waiting(known, "", 0))
 
 
@@ -115,7 +115,7 @@ def still(number: str, answer: str, language: str, known: Known) -> Outcome:
 def is_cancelled(text: str, known: Known) -> bool:
     """Whether a message says no more than that nothing is to be offered."""
     said = words(text)
-    return said in (words("cancel"), words(Replies(known.language or "en").cancel_button().title))
+    return said in (words("cancel"), words(OfferReplies(known.language or "en").cancel_button().title))
 
 
 def _language(known: Known) -> str:

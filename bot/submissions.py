@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from bot.letters import Letter, Sentences, written
 from bot.mail import Mail, MailError
-from bot.replies import Replies
+from bot.offer_replies import OfferReplies
 from bot.say import Limits, say
 from store import catalogue, sources
 from store.database import Database
@@ -91,12 +91,13 @@ def change(session: Session, revision: Revision, record: Record, **sender: Any) 
 
 
 def _propose(session: Session, record_id: str, body: dict[str, Any], sender: dict[str, Any]) -> Revision:
-    _forget_replaced(session, record_id)
+    forget_replaced(session, record_id)
     kind = sources.CHANGED if session.get(Row, record_id) else sources.ADDED
     return sources.propose(session, record_id, kind, SOURCE, {**body, "id": record_id}, **sender)
 
 
-def _forget_replaced(session: Session, record_id: str) -> None:
+def forget_replaced(session: Session, record_id: str) -> None:
+    """Whoever sent in what waits about a record is told nothing of it any more."""
     older = (Revision.record_id == record_id, Revision.source == SOURCE, Revision.state == "open")
     session.execute(update(Revision).where(*older).values(token_digest=None, email_sealed=None))
 
@@ -145,7 +146,7 @@ def told(session: Session, limits: Limits, revision: Revision) -> None:
     if revision.conversation_id is None:
         return
     name = str(revision.body.get("name", ""))
-    replies = Replies(revision.language)
+    replies = OfferReplies(revision.language)
     message = (
         replies.offer_taken(name) if revision.state == "approved" else replies.offer_refused(name, revision.reason)
     )

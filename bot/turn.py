@@ -217,7 +217,7 @@ def _command(message: Heard, known: Known) -> Control | None:
 
 def _is_vague(text: str) -> bool:
     """Whether a text leans to being asked what is meant; "/help" and "help" do not."""
-    return len(text.split()) > 1 and _way(understand(text)) == Way.CLARIFY
+    return len(text.split()) > 1 and understand(text).way == Way.CLARIFY
 
 
 def _number(message: Heard, known: Known) -> int | None:
@@ -254,18 +254,13 @@ def _command_inside(question: Question, known: Known) -> Control | None:
     waits = bool(known.tickets) or question.length <= SHORT
     if not named and waits and not question.needs and "person" not in question.controls:
         named = next((name for name in ("cancel", "waiting") if name in question.controls), None)
-    if not named and "me" in question.controls and question.length <= SHORT and _way(question) in _BARE:
+    if not named and "me" in question.controls and question.length <= SHORT and question.way in _BARE:
         named = "me"  # "so what do you have about me?"
     return Control(named) if named else None
 
 
 _BARE = {Way.CLARIFY, Way.SMALLTALK, Way.ERASE}
 """Ways to which a message leans that asks for nothing but what is kept."""
-
-
-def _way(question: Question) -> str:
-    """The way that a message leans to."""
-    return max(question.leaning, key=lambda way: question.leaning[way], default="")
 
 
 def _interface_language(question: Question, known: Known) -> tuple[str, bool]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from bot import learned, metrics, routing, submissions
 from bot.acts import CANCELLED, apply, told_of
 from bot.export import export
+from bot.offer_replies import OfferReplies
 from bot.outcome import Heard, Known, Outcome, TicketRequest
 from bot.privacy import forget
 from bot.replies import Replies
@@ -239,7 +240,7 @@ def _both() -> Select[Conversation, Contact]:
 
 def _send_in(session: Session, conversation_id: int, outcome: Outcome) -> None:
     """Keep what the person offers, and say under which number."""
-    replies = Replies(outcome.language)
+    replies = OfferReplies(outcome.language)
     for each in outcome.submissions:
         if submissions.count_open(session, conversation_id) >= submissions.MOST_OPEN:
             outcome.messages.append(replies.offers_wait())

@@ -72,15 +72,14 @@ def before_search(question: Question) -> Decision | None:
         return Decision(Action.HANDOFF, Cause.PERSON)
     if not question.leaning:  # chosen by a button, not said
         return None if question.searchable else Decision(Action.CLARIFY, Cause.VAGUE)
-    way = max(question.leaning, key=lambda each: question.leaning[each])
-    if way == Way.PERSON:
+    if question.way == Way.PERSON:
         said = question.elsewhere and not (question.needs or question.asks_someone)
         return Decision(Action.ESCALATE, Cause.ELSEWHERE if said else Cause.NEED)
-    if way == Way.REFUSE:
+    if question.way == Way.REFUSE:
         return Decision(Action.REFUSE, Cause.OUTSIDE)
-    if way == Way.ANSWER or question.topics:
+    if question.way == Way.ANSWER or question.topics:
         return None
-    small = way == Way.SMALLTALK
+    small = question.way == Way.SMALLTALK
     return Decision(Action.SMALLTALK, Cause.TALK) if small else Decision(Action.CLARIFY, Cause.VAGUE)
 
 

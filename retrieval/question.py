@@ -67,6 +67,11 @@ class Question:
         )
 
     @property
+    def way(self) -> str:
+        """What can most likely be done with it; nothing for what was not said but chosen."""
+        return max(self.leaning, key=lambda way: self.leaning[way], default="")
+
+    @property
     def searchable(self) -> bool:
         """Whether there is something to look for."""
         return bool(self.topics or self.audiences)
