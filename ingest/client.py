@@ -107,8 +107,9 @@ class Page:
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no type").partition(";")[0]
-            raise Unreachable(f"{self.url}: JSON was expected, {kind} came") from None
+            kind = self.headers.get("content-type", "").partition(";")[0]
+            reason = f"JSON was expected, {kind} came" if kind else "cannot be read as JSON"
+            raise Unreachable(f"{self.url}: {reason}") from None
 
 
 class Client:
@@ -152,6 +153,22 @@ class Client:
     def go_on(self, since: datetime | None) -> None:
         """Give pages that were fetched since then as they were: a look that was cut goes on behind them."""
         self._since, self.remembered = since.timestamp() if since else 0.0, 0
+
+    def read(self, location: str) -> Page:
+        """What an operator has named: the page of an address, or a file. Raises `Unreachable`.
+
+        Not for what data, forms or redirects say: files of this machine are nobody else's.
+        """
+        if "://" in location:
+            return self.get(location)
+        try:
+            with Path(location).open("rb") as file:
+                body = file.read(self._largest + 1)
+        except OSError as error:
+            raise Unreachable(f"{location}: {error.strerror}") from None
+        if len(body) > self._largest:
+            raise TooLarge(f"{location}: larger than {self._largest / 1_000_000:g} MB")
+        return Page(location, body)
 
     def get(self, url: str, params: Mapping[str, str | int] | None = None) -> Page:
         """A page, as fresh as need be. Raises `Unreachable`."""

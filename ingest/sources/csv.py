@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 
-from ingest.client import Client, Unreachable
+from ingest.client import Client, Page, Unreachable
 from ingest.source import Found, Source
 from ingest.sources import _sheet
 
@@ -16,22 +16,16 @@ _SAMPLE = 20_000
 
 def items(source: Source, client: Client) -> Found:
     """The rows of the file."""
-    return _sheet.items(source, _rows(_read(source, client)))
+    return _sheet.items(source, _rows(_text(client.read(source.location))))
 
 
-def _read(source: Source, client: Client) -> str:
-    if source.location.startswith(("http://", "https://")):
-        return client.get(source.location).text
-    try:
-        content = Path(source.location).read_bytes()
-    except OSError as error:
-        raise Unreachable(f"{source.location}: {error.strerror}") from None
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("utf-8", "replace")
+def _text(page: Page) -> str:
+    """The text, which spreadsheets write in the encoding of Windows where nothing says otherwise."""
+    if "charset=" not in page.headers.get("content-type", ""):
+        for encoding in ("utf-8-sig", "cp1252"):
+            with suppress(UnicodeDecodeError):
+                return page.body.decode(encoding)
+    return page.text
 
 
 def _rows(text: str) -> Iterator[list[str]]:

@@ -6,7 +6,6 @@ github.com/DPGAlliance/publicgoods-candidates, or a folder of such files. There 
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -29,30 +28,22 @@ _OFFERING = ("owner", "maintainer")
 
 def items(source: Source, client: Client) -> Found:
     """The goods of the list or of the files."""
-    if source.location.startswith(("http://", "https://")):
-        return _goods(source, client.get(source.location).json(), "")
     path = Path(source.location)
-    return _folder(source, path) if path.is_dir() else _goods(source, _read(path), path.stem)
+    if path.is_dir():
+        return _folder(source, client, path)
+    stem = "" if "://" in source.location else path.stem
+    return _goods(source, client.read(source.location).json(), stem)
 
 
-def _folder(source: Source, folder: Path) -> Found:
+def _folder(source: Source, client: Client, folder: Path) -> Found:
     files = sorted(folder.glob("*.json"))
     if not files:
         raise Unreachable(f"{folder}: no .json files in this folder")
     for path in files:
         try:
-            yield from _goods(source, _read(path), path.stem)
+            yield from _goods(source, client.read(str(path)).json(), path.stem)
         except Unreachable as error:
             yield Trouble(f"{source.name} {path.name}", str(error).removeprefix(f"{path}: "))
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise Unreachable(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreachable(f"{path}: cannot be read as JSON ({error})") from None
 
 
 def _goods(source: Source, content: Any, stem: str) -> Found:

@@ -27,7 +27,7 @@ COMPLETE = False
 def items(source: Source, client: Client) -> Found:
     """The entries that are in the feed now."""
     oldest, where = _oldest(source), shown(source.location)
-    feed = _parsed(client.get(source.location))
+    feed = _parsed(client.read(source.location))
     fault = feed.get("bozo_exception")
     if not feed.get("version") and not feed["entries"]:
         raise Unreachable(f"{where}: neither RSS nor Atom; is this the address of a feed?")

@@ -77,7 +77,7 @@ class _Reading:
 def items(source: Source, client: Client) -> Found:
     """The events that are still to come."""
     location = re.sub(r"^webcals?://", "https://", source.location, flags=re.I)
-    for calendar in _calendars(shown(location), client.get(location).text):
+    for calendar in _calendars(shown(location), client.read(location).text):
         reading = _Reading(source, datetime.now(UTC).date(), _zone(calendar))
         series: dict[str, list[Component]] = {}
         for event in calendar.walk("VEVENT"):

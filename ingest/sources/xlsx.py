@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from ingest.client import Client, Unreachable
@@ -46,7 +45,7 @@ class _Extras:
 
 def items(source: Source, client: Client) -> Found:
     """The rows of the sheet."""
-    book = _opened(_read(source, client), source)
+    book = _opened(client.read(source.location).body, source)
     sheet = _chosen(book, source)
     columns = _sheet._columns(source)
     shared = _shared(columns)
@@ -55,15 +54,6 @@ def items(source: Source, client: Client) -> Found:
         rest = {name: value for name, value in source.options.items() if name != "mapping"}
         source = source.model_copy(update={"options": {**rest, "columns": columns}})
     return _sheet.items(source, _rows(sheet, source, _titles(columns), shared))
-
-
-def _read(source: Source, client: Client) -> bytes:
-    if source.location.startswith(("http://", "https://")):
-        return client.get(source.location).body
-    try:
-        return Path(source.location).read_bytes()
-    except OSError as error:
-        raise Unreachable(f"{source.location}: {error.strerror}") from None
 
 
 def _opened(content: bytes, source: Source) -> Any:

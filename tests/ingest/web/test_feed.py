@@ -166,3 +166,9 @@ def test_entities_of_a_feed_bring_in_nothing_from_elsewhere(site: Site, tmp_path
 
     assert "of the house" not in repr(found)
     assert site.count("/web") == 0
+
+
+def test_a_feed_that_somebody_has_saved_is_read_from_its_file(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_text(ATOM, encoding="utf-8")
+
+    assert taken("feed", str(tmp_path / "feed.xml")) == taken("feed", served(site, ATOM, "application/atom+xml"))

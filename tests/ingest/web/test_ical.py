@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -374,3 +375,10 @@ def test_what_was_withdrawn_does_not_come_back_by_moving_on(club: Club) -> None:
 
     assert club.row().withdrawn_at is not None
     assert club.row().body["starts"] == f"{TODAY + timedelta(days=2)}"
+
+
+def test_a_calendar_that_somebody_has_saved_is_read_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "club.ics").write_text(calendar(event(f"DTSTART;VALUE=DATE:{day(10)}")), encoding="utf-8", newline="")
+
+    assert [item.name for item in taken("ical", str(tmp_path / "club.ics"))] == ["Typing day"]
+    assert "No such file" in failure("ical", str(tmp_path / "nothing.ics"))
