@@ -127,3 +127,14 @@ def test_a_name_that_only_the_change_has_is_recognised(own: tuple[Database, Engi
 
     assert engine._search
     assert engine._search.shelf.named("what is asalibooks", "en") == ("beekeepers",)
+
+
+def test_of_two_that_fit_alike_the_one_that_is_to_be_checked_again_comes_after(own: tuple[Database, Engine]) -> None:
+    database, engine = own
+    put(database, beekeepers(id="a-stale-one", provider="Asali", review_by="2020-01-01"))
+    put(database, beekeepers(id="b-fresh-one", provider="Nyuki"))
+    engine.refresh()
+
+    shown = found(engine)
+
+    assert shown.index("b-fresh-one") < shown.index("a-stale-one")
