@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot import offer_talk
 from bot.cards import Cards
 from bot.outcome import Known, Manners, Outcome, TicketRequest
+from bot.own_words import OwnWords
 from bot.replies import Replies
 from channels.contract import Outgoing
 from retrieval.engine import Action, Cause, Engine, Unavailable, Verdict
@@ -80,6 +81,14 @@ class Answers:
         message = Cards(Replies(language)).answer(results)
         return Outcome(Action.ANSWER, language, [message], shown=shown, context=context)
 
+    def again(self, language: str, known: Known) -> Outcome:
+        """The cards that were shown last, in another language."""
+        question = known.question()
+        records = [record for record in map(self.engine.record, known.context.get("last", ())[:SHOWN]) if record]
+        results = [Result(record, 0.0, {}, reasons(record, question)) for record in records]
+        messages = [Cards(Replies(language)).answer(results)] if results else []
+        return Outcome(Action.SMALLTALK, language, messages, context=known.settled())
+
     def details(self, record: Record, language: str, known: Known) -> Outcome:
         """The long card; under software or an experience also what belongs to it, numbered on after what was shown."""
         question, last = known.question(), list(known.context.get("last", ()))
@@ -127,9 +136,10 @@ class Answers:
 
     def hand_over(self, cause: Cause, question: Question, text: str, language: str, known: Known) -> Outcome:
         """Open a ticket with the need written down."""
-        replies = Replies(language)
+        replies, own = Replies(language), OwnWords(question.language, language)
+        safety = [*own.in_danger(), *replies.helpline(self.manners.helpline), replies.read_first()]
         lines = {
-            Cause.DISTRESS: replies.safety(self.manners.helpline),
+            Cause.DISTRESS: "\n".join(safety),
             Cause.NEED: replies.needs_person(),
             Cause.FAILURE: replies.not_searchable(),
             Cause.NOTHING_FITS: replies.nothing_fits(),

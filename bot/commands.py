@@ -97,10 +97,20 @@ class Commands:
     def _language(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if command.value in LANGUAGES:
             remember = {"language": command.value, "language_chosen": True}
-            message = Replies(command.value).language_set()
-            return Outcome(Action.SMALLTALK, command.value, [message], context=known.settled(), remember=remember)
+            outcome = self._again(command.value, known)
+            outcome.messages.insert(0, Replies(command.value).language_set())
+            outcome.remember |= remember
+            return outcome
         context = {**known.context, "asked": "language"}
         return Outcome(Action.SMALLTALK, language, [Replies(language).choose_language()], context=context)
+
+    def _again(self, language: str, known: Known) -> Outcome:
+        """What was said last, if that were results or the question what they look for, in another language."""
+        if known.context.get("last"):
+            return self._answers.again(language, known)
+        messages = [Replies(language).which()] if known.context.get("asked") == "topic" else []
+        context = known.context if messages else known.settled()
+        return Outcome(Action.SMALLTALK, language, messages, context=context)
 
     def _person(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         return self._hand_over(Cause.PERSON, text, language, known)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.cards import Cards
 from bot.entries import Entry, entry
 from bot.offers import Offers, topics
+from bot.own_words import OwnWords
 from bot.replies import Replies
 from bot.settings import Settings
 from locales import speak, translations
@@ -178,9 +179,9 @@ class Catalogue:
     def _instead(self, verdict: Verdict, asked: Question, replies: Replies) -> str:
         """What to say where there is nothing to show."""
         decision = verdict.decision
-        if decision.cause is Cause.DISTRESS:
-            # Without its last line, which promises that a person reads what was written: nobody does here.
-            return replies.safety(self._settings.helpline).rpartition("\n")[0]
+        if decision.cause is Cause.DISTRESS:  # without the promise that a person reads it: nobody does here
+            own = OwnWords(asked.language, replies.code)
+            return "\n".join([*own.in_danger(), *replies.helpline(self._settings.helpline)])
         if decision.action is Action.REFUSE:
             return replies.refusal().text
         if decision.action in {Action.CLARIFY, Action.SMALLTALK}:

@@ -39,6 +39,8 @@ class Known:
     channel: str = ""
     language: str | None = None
     language_chosen: bool = False
+    language_asked: bool = False
+    """They were asked which language they share with us."""
     country: str | None = None
     audience: str | None = None
     stopped: bool = False

@@ -55,7 +55,7 @@ def forget(session: Session, contact: Contact, conversation: Conversation) -> No
 def _begin_anew(contact: Contact) -> None:
     """Whoever writes again is somebody new."""
     contact.language = contact.country = contact.audience = contact.welcomed_at = contact.stopped_at = None
-    contact.origin = contact.cautioned_at = contact.invited_at = None
+    contact.origin = contact.cautioned_at = contact.invited_at = contact.language_asked_at = None
     contact.language_chosen, contact.created_at = False, now()
 
 

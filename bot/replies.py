@@ -167,11 +167,6 @@ class Replies:
         """A number was written that no result has."""
         return Outgoing(self._("There is no result with that number. Write your question in a few words."))
 
-    def not_spoken(self, code: str) -> str:
-        """The line before an answer to somebody whose language we do not write."""
-        text = self._("I cannot write {language} yet, so I answer in {mine}.")
-        return text.format(language=self.tongue(code), mine=self.language.name)
-
     # --- a person -----------------------------------------------------------------------------
 
     def person_button(self) -> Button:
@@ -366,18 +361,13 @@ class Replies:
         yes, no = Button(self._("Yes"), f"news:{number}.yes"), Button(self._("No"), f"news:{number}.no")
         return Outgoing(text, (yes, no))
 
-    def safety(self, helpline: str | None) -> str:
-        """To a person in distress. No helpline is named that the operator has not set."""
-        lines = [
-            self._("What you write worries me, and you should not be alone with it. I am only an automatic assistant."),
-            self._(
-                "If you are in danger now, please call the emergency number of your country or go to someone you trust."
-            ),
-        ]
-        if helpline:
-            lines.append(self._("You can also reach: {helpline}").format(helpline=self.run(helpline)))
-        lines.append(self._("A person will read your message first."))
-        return "\n".join(lines)
+    def helpline(self, helpline: str | None) -> list[str]:
+        """To a person in distress, after `OwnWords.in_danger`. None is named that the operator has not set."""
+        return [self._("You can also reach: {helpline}").format(helpline=self.run(helpline))] if helpline else []
+
+    def read_first(self) -> str:
+        """To a person in distress, last."""
+        return self._("A person will read your message first.")
 
     def refusal(self) -> Outgoing:
         """To what is not ours."""

@@ -57,11 +57,12 @@ def _order(standing: Standing, ticket: Ticket, moment: datetime) -> tuple[float 
 
 
 def _fit(officer: Officer, ticket: Ticket) -> int:
-    topics = set(ticket.need.get("question", {}).get("topics", {}))
-    speaks = ticket.language in officer.languages
+    question = ticket.need.get("question", {})
+    topics = set(question.get("topics", {}))
+    own, shared = question.get("language", ticket.language) in officer.languages, ticket.language in officer.languages
     looks_after = not officer.countries or ticket.country is None or ticket.country in officer.countries
     knows = not officer.topics or not topics or bool(topics & set(officer.topics))
-    return 4 * speaks + 2 * looks_after + knows
+    return max(8 * own, 4 * shared) + 2 * looks_after + knows
 
 
 def route(session: Session, ticket: Ticket, moment: datetime, language: str | None = None) -> str | None:

@@ -15,32 +15,18 @@ from typing import Any
 from bot.answers import Answers
 from bot.commands import ACTS, Commands
 from bot.controls import Control, control, language_named
+from bot.language import answered_in, explain, shares
 from bot.numbers import chosen
 from bot.offer_talk import ASKED, OfferTalk, is_cancelled
 from bot.outcome import Act, Heard, Known, Manners, Outcome
 from bot.replies import Replies
 from channels.contract import Kind
-from locales import LANGUAGES
-from retrieval.concepts import Facet, concepts
 from retrieval.engine import Action, Engine
 from retrieval.leaning import Way
 from retrieval.question import Question
 from retrieval.understanding import understand
-from retrieval.vocabulary import vocabulary
 from retrieval.words import words
 
-NEIGHBOURS = {
-    "uk": "ru",
-    "be": "ru",
-    "kk": "ru",
-    "ky": "ru",
-    "uz": "ru",
-    "ca": "es",
-    "gl": "es",
-    "mg": "fr",
-    "wo": "fr",
-}
-"""Languages that we do not write → one that most of their speakers read."""
 FOLLOW_UP = 7
 """Words up to which a message without a topic of its own belongs to the question before."""
 SHORT = 8
@@ -96,6 +82,10 @@ class Assistant:
 
     def _command(self, command: Control, known: Known) -> Outcome:
         outcome = self._commands.obey(command, command.text, known)
+        if command.name != "language" and not command.text.startswith("/"):
+            question = self._understand(command.text, known)
+            if not shares(question, known):
+                explain(outcome, question.language, known)
         if known.held and command.name == "new":
             outcome.acts = (*outcome.acts, Act("return"))
         return outcome
@@ -125,7 +115,7 @@ class Assistant:
 
     def _reply(self, text: str, known: Known) -> Outcome:
         question = self._understand(text, known)
-        language, speaks = _interface_language(question, known)
+        language = answered_in(question, known)
         if command := _command_inside(question, known):
             return self._commands.obey(command, text, replace(known, language=language))
         linked = self._answers.linked(question, language, known)
@@ -136,9 +126,9 @@ class Assistant:
             message = Replies(language).reopened(known.closed)
             act = Act("reopen", str(known.closed))
             outcome = Outcome(Action.HELD, language, [message], context=known.context, acts=(act,))
-        if not speaks:
-            _say_first(outcome, Replies(language).not_spoken(question.language))
         outcome.remember |= _to_remember(question, known, language)
+        if not shares(question, known):
+            explain(outcome, question.language, known)
         return outcome
 
     def _unreadable(self, heard: Sequence[Heard], text: str, known: Known) -> Outcome:
@@ -208,7 +198,7 @@ def _command(message: Heard, known: Known) -> Control | None:
     if known.context.get("asked") == "language" and (command is None or command.name == "number"):
         named = language_named(command.value if command else message.text)
         command = Control("language", named) if named else command
-    if command and command.name == "language" and known.context.get("last") and _narrows(message):
+    if command and command.name == "language" and not button and known.context.get("last") and _narrows(message):
         return None  # "in Hausa", said of the results that were shown
     if command and command.name == "help" and not button and _is_vague(message.text):
         return None  # "can you help me?" asks for no list of commands
@@ -261,37 +251,6 @@ def _command_inside(question: Question, known: Known) -> Control | None:
 
 _BARE = {Way.CLARIFY, Way.SMALLTALK, Way.ERASE}
 """Ways to which a message leans that asks for nothing but what is kept."""
-
-
-def _interface_language(question: Question, known: Known) -> tuple[str, bool]:
-    """The language to answer in, and whether it is the one that the person wrote."""
-    if known.language_chosen and known.language in LANGUAGES:
-        return known.language or "en", True
-    if question.language in LANGUAGES:
-        return question.language, True
-    short = len(words(question.text)) < 3  # too short to tell the language of
-    neighbour = _greeting_in(question.text) if short else NEIGHBOURS.get(question.language, "en")
-    return (known.language if known.language in LANGUAGES else neighbour) or "en", short
-
-
-def _greeting_in(text: str) -> str:
-    """A language that we write and in which a short text is small talk: several share “नमस्ते” and “السلام عليكم”."""
-    found = words(text)
-    if text.isascii():
-        return "en"
-    for code in LANGUAGES:
-        whole = (m for m in vocabulary(code).concepts.find(found) if m.length == len(found))
-        if any(concepts()[match.target].facet is Facet.SMALLTALK for match in whole):
-            return code
-    return "en"
-
-
-def _say_first(outcome: Outcome, line: str) -> None:
-    if outcome.ticket:
-        outcome.ticket = replace(outcome.ticket, before=f"{line}\n{outcome.ticket.before}".strip())
-    elif outcome.messages:
-        first = outcome.messages[0]
-        outcome.messages[0] = replace(first, text=f"{line}\n{first.text}")
 
 
 def _in_context(question: Question, known: Known) -> Question:

@@ -201,6 +201,7 @@ def _known(session: Session, conversation_id: int) -> tuple[Known, bool]:
         channel=contact.channel,
         language=contact.language,
         language_chosen=contact.language_chosen,
+        language_asked=contact.language_asked_at is not None,
         country=contact.country,
         audience=contact.audience,
         stopped=contact.stopped_at is not None,
@@ -256,9 +257,11 @@ def _remember(session: Session, conversation_id: int, outcome: Outcome) -> None:
     for field, value in outcome.remember.items():
         if field == "stopped":
             contact.stopped_at = now() if value else None
-        elif field == "welcomed":
-            contact.welcomed_at = now()
+        elif field in {"welcomed", "language_asked"}:
+            setattr(contact, f"{field}_at", now())
         else:
             setattr(contact, field, value)
+    if "language_chosen" in outcome.remember:
+        tickets.speak(session, conversation_id, outcome.remember["language"])
     if outcome.erase:
         forget(session, contact, conversation)

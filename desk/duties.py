@@ -13,9 +13,10 @@ from babel.dates import get_day_names
 from starlette.datastructures import FormData
 
 from bot.replies import Replies
-from locales import LANGUAGES, Language, translations
+from locales import Language, translations
 from retrieval.concepts import Facet, concepts
 from retrieval.places import countries
+from retrieval.vocabulary import languages
 from store.desk_tables import Officer
 
 MOST_CHATS = 200
@@ -47,7 +48,7 @@ def choices(code: str) -> Choices:
     topics = ((key, said.concept(each.gloss)) for key, each in concepts().items() if each.facet is Facet.TOPIC)
     days = get_day_names("wide", "stand-alone", code)
     return Choices(
-        languages=_sorted((each, said.tongue(each)) for each in LANGUAGES),
+        languages=_sorted((each, said.tongue(each)) for each in languages()),
         countries=_sorted((each, said.country(each)) for each in countries()),
         topics=_sorted(topics),
         zones=_zones(),

@@ -54,6 +54,45 @@ LANGUAGES: dict[str, Language] = {
 }
 DEFAULT = "en"
 
+UNDERSTOOD: dict[str, Language] = {
+    language.code: language
+    for language in (
+        Language("ur", "اردو", _ONE_OTHER, right_to_left=True),
+        Language("id", "Bahasa Indonesia", "nplurals=1; plural=0;"),
+        Language("ne", "नेपाली", _ONE_OTHER),
+        Language("so", "Soomaali", _ONE_OTHER),
+        Language("yo", "Èdè Yorùbá", "nplurals=1; plural=0;"),
+        Language("tr", "Türkçe", _ONE_OTHER),
+        Language("fa", "فارسی", _ZERO_ONE_OTHER, right_to_left=True),
+        Language("vi", "Tiếng Việt", "nplurals=1; plural=0;"),
+    )
+}
+"""Languages that people may ask in and that we do not write yet, but for the sentences of `bot.own_words`.
+
+One whose file is complete moves to `LANGUAGES`; `locales.messages check` says when.
+"""
+
+SHARED: dict[str, tuple[str, ...]] = {
+    "ur": ("en", "hi", "ar"),
+    "id": ("en", "ar", "zh"),
+    "ne": ("en", "hi"),
+    "so": ("en", "ar", "sw"),
+    "yo": ("en", "fr", "ha"),
+    "tr": ("en", "ar", "fr"),
+    "fa": ("en", "ar", "fr"),
+    "vi": ("en", "fr", "zh"),
+    "uk": ("en", "ru"),
+    "be": ("ru", "en"),
+    "kk": ("ru", "en"),
+    "ky": ("ru", "en"),
+    "uz": ("ru", "en"),
+    "ca": ("es", "en", "fr"),
+    "gl": ("es", "pt", "en"),
+    "mg": ("fr", "en"),
+    "wo": ("fr", "en"),
+}
+"""Languages that we do not write → those of ours that their speakers read, the likeliest first."""
+
 
 def speak(code: str | None) -> Language:
     """The interface language for `code` (a BCP 47 tag); English where we have no better."""

@@ -1,4 +1,7 @@
-"""The translators' files: `update` brings them up to date with the code, `check` fails if a language is incomplete."""
+"""The translators' files: `update` brings them up to date with the code, `check` fails if a language is incomplete.
+
+`begin ur` starts the file of a language that is understood and not written yet.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,17 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from locales import DEFAULT, DESK, DOMAIN, FOLDER, LANGUAGES
+from locales import DEFAULT, DESK, DOMAIN, FOLDER, LANGUAGES, UNDERSTOOD
 
 ROOT = FOLDER.parent
 METHODS = {
     DOMAIN: [("bot/**.py", "python"), ("bot/pages/**.html", "jinja2")],
     DESK: [("desk/**.py", "python"), ("desk/pages/**.html", "jinja2")],
 }
+OWN_METHODS = [("bot/own_words.py", "python")]
+"""Where the sentences are that must be there in `UNDERSTOOD` too, of which the rest may be missing."""
 KEYWORDS = {"_": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
+EVERY = {**LANGUAGES, **UNDERSTOOD}
 SHOWN_FACETS = ("topic", "audience", "level")
 """Facets of concepts whose glosses people read, as reasons and topics to choose from."""
 _SEVERAL = 4
@@ -28,16 +34,21 @@ NOT_REVIEWED = "No native speaker has reviewed this translation yet."
 
 def template(domain: str = DOMAIN) -> Catalog:
     """Every sentence that people (or, in the desk's domain, only officers) can read, from the code and the pages."""
-    catalog = Catalog(project="Dalil", copyright_holder="the Dalil founders", charset="utf-8", fuzzy=False)
-    found = extract_from_dir(str(ROOT), METHODS[domain], {}, KEYWORDS, directory_filter=_ours)
-    for _file, _line, message, comments, context in found:
-        catalog.add(message, auto_comments=comments, context=context)
+    catalog = _extracted(METHODS[domain])
     if domain == DOMAIN:
         for gloss in _glosses():
             catalog.add(gloss)
         return catalog
     for said in [message.id for message in template() if message.id and message.id in catalog]:
         catalog.delete(said)  # the desk says it in the same words
+    return catalog
+
+
+def _extracted(methods: list[tuple[str, str]]) -> Catalog:
+    catalog = Catalog(project="Dalil", copyright_holder="the Dalil founders", charset="utf-8", fuzzy=False)
+    found = extract_from_dir(str(ROOT), methods, {}, KEYWORDS, directory_filter=_ours)
+    for _file, _line, message, comments, context in found:
+        catalog.add(message, auto_comments=comments, context=context)
     return catalog
 
 
@@ -66,8 +77,8 @@ def read(code: str, domain: str = DOMAIN) -> Catalog:
             catalog = read_po(file, locale=code, domain=domain)
     else:
         catalog = Catalog(locale=code, domain=domain, project="Dalil", fuzzy=False)
-        catalog.header_comment = f"# Dalil in {LANGUAGES[code].name}.\n# Reviewed by: nobody. {NOT_REVIEWED}"
-    count, _, rule = LANGUAGES[code].plural.partition(";")
+        catalog.header_comment = f"# Dalil in {EVERY[code].name}.\n# Reviewed by: nobody. {NOT_REVIEWED}"
+    count, _, rule = EVERY[code].plural.partition(";")
     # Babel has rules of its own, and none for some of our languages; it offers no public way to set them.
     vars(catalog).update(
         _num_plurals=int(count.split("=")[1]), _plural_expr=rule.strip().removeprefix("plural=").rstrip(";")
@@ -81,10 +92,25 @@ def update() -> None:
         source = template(domain)
         for code in LANGUAGES:
             if code != DEFAULT:
-                catalog = read(code, domain)
-                catalog.update(source, no_fuzzy_matching=True, update_creation_date=False)
-                catalog.obsolete.clear()
-                write(code, catalog, domain)
+                _update(code, source, domain)
+    for code in UNDERSTOOD:
+        _update(code, template() if _is_begun(code) else _extracted(OWN_METHODS), DOMAIN)
+
+
+def begin(code: str) -> None:
+    """Put every sentence into the file of a language of `UNDERSTOOD`, for translators to go on with."""
+    _update(code, template(), DOMAIN)
+
+
+def _update(code: str, source: Catalog, domain: str) -> None:
+    catalog = read(code, domain)
+    catalog.update(source, no_fuzzy_matching=True, update_creation_date=False)
+    catalog.obsolete.clear()
+    write(code, catalog, domain)
+
+
+def _is_begun(code: str) -> bool:
+    return len(read(code)) > len(_extracted(OWN_METHODS))
 
 
 def write(code: str, catalog: Catalog, domain: str = DOMAIN) -> None:
@@ -123,6 +149,14 @@ def copied(domain: str = DOMAIN) -> list[str]:
     ]
 
 
+def understood() -> list[str]:
+    """What is wrong with the languages that are understood and not written yet."""
+    source, own = template(), _extracted(OWN_METHODS)
+    found = [fault for code in UNDERSTOOD for fault in (*faults(code, source), *missing(code, own))]
+    complete = [code for code in UNDERSTOOD if not missing(code, source)]
+    return found + [f"{code}: complete: move it to LANGUAGES, so that it is written" for code in complete]
+
+
 def _translated(message: Message) -> bool:
     strings = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
     return all(strings) and not message.fuzzy
@@ -156,6 +190,7 @@ def check() -> int:
         found += copied(domain)
         left = ", ".join(f"{code} {len(gaps[code])}" for code in others if gaps[code]) or "nothing"
         print(f"{domain}: {len(source)} sentences, {len(LANGUAGES)} languages; missing: {left}")
+    found += understood()
     for fault in found[:50]:
         print(fault)
     print(f"{len(found)} faults")
@@ -165,5 +200,8 @@ def check() -> int:
 if __name__ == "__main__":
     if sys.argv[1:] == ["update"]:
         update()
+    elif sys.argv[1:2] == ["begin"] and set(sys.argv[2:]) <= UNDERSTOOD.keys():
+        for code in sys.argv[2:]:
+            begin(code)
     elif check():
         sys.exit(1)

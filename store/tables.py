@@ -78,6 +78,8 @@ class Contact(Table):
     language: Mapped[str | None] = mapped_column(String(12))
     """The language last recognised with confidence, or chosen."""
     language_chosen: Mapped[bool] = mapped_column(default=False)
+    language_asked_at: Mapped[datetime | None]
+    """When they were asked which language they share with us, since theirs is none that we write."""
     country: Mapped[str | None] = mapped_column(String(2))
     audience: Mapped[str | None] = mapped_column(String(40))
     welcomed_at: Mapped[datetime | None]

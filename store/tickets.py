@@ -75,6 +75,12 @@ def heard(session: Session, conversation_id: int) -> None:
     )
 
 
+def speak(session: Session, conversation_id: int, language: str) -> None:
+    """From now on the person is written to in this language, about what is still open too."""
+    theirs = (Ticket.conversation_id == conversation_id, Ticket.state == "open")
+    session.execute(update(Ticket).where(*theirs).values(language=language))
+
+
 def present(session: Session, conversation_id: int, since: datetime) -> tuple[list[Ticket], int | None]:
     """A conversation's open tickets; if there is none, the number of the one that was closed last, after `since`."""
     found = session.scalars(_present(), {"talk": conversation_id, "since": since}).all()

@@ -49,7 +49,8 @@ class Desk:
 
     def ask(self, address: str = "somebody", at: datetime = NOON, **more: Any) -> tuple[int, str | None]:
         """A person asks for a person; gives the number, and what they are told of the time."""
-        need = {"words": "welding", "question": {"topics": {more.pop("topic", "python"): 1.0}}}
+        asked = {"topics": {more.pop("topic", "python"): 1.0}, **more.pop("question", {})}
+        need = {"words": "welding", "question": asked}
         values: dict[str, Any] = {"reason": "nothing-fits", "language": "en", "country": "KE", "need": need, **more}
         with self.database.write() as session:
             conversation = contacts.meet(session, self.vault, "console", address)[1]
@@ -98,6 +99,14 @@ def test_the_language_weighs_most_then_the_country_then_the_topic(desk: Desk) ->
 
     assert desk.row(desk.ticket("one", language="sw")).offered_to == swahili.id
     assert desk.row(desk.ticket("two", language="en")).offered_to == country.id
+
+
+def test_who_speaks_the_language_that_they_write_goes_before_who_speaks_the_one_they_share(desk: Desk) -> None:
+    desk.officer("English", languages=["en"], countries=["KE"])
+    urdu = desk.officer("Urdu", languages=["ur"], countries=["PK"])
+    number = desk.ticket(language="en", question={"language": "ur", "countries": ["KE"]})
+
+    assert desk.row(number).offered_to == urdu.id
 
 
 def test_an_officer_without_countries_or_topics_takes_all(desk: Desk) -> None:

@@ -86,13 +86,6 @@ def test_results_stay_while_something_is_not_understood(person: Person) -> None:
     assert person.says("2").shown == shown[1:2]
 
 
-def test_who_writes_a_language_that_we_do_not_write_is_told_so(person: Person) -> None:
-    outcome = person.says("Ücretsiz bilgisayar kursu arıyorum, Ankara'da yaşıyorum")
-
-    told = said(outcome) + (outcome.ticket.before if outcome.ticket else "")
-    assert "Turkish" in told
-
-
 def test_what_is_said_first_is_of_the_person_and_new_begins_anew(person: Person) -> None:
     person.says("I am a teacher in Kenya, I want AI training")
     person.says("and for my cousin in Nigeria, web design")

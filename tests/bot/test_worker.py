@@ -222,3 +222,13 @@ def test_a_network_that_keeps_the_officers_busy_opens_no_more_requests_except_in
     assert [ticket.urgent for ticket in house.rows(Ticket)] == [False, False, True]
     told = [delivery.text for delivery in house.rows(Delivery)]
     assert sum("Many requests from your network" in text for text in told) == 1
+
+
+def test_who_chooses_a_language_is_written_to_in_it_about_an_open_request_too(house: House) -> None:
+    house.write("tôi muốn học nghề hàn ở Hà Nội")
+    house.work()
+    house.write("Français", "2")
+    house.work()
+
+    assert house.rows(Ticket)[0].language == "fr"
+    assert house.rows(Contact)[0].language_asked_at is not None

@@ -130,6 +130,7 @@ def test_weeks_without_anybody_are_there_too() -> None:
 
 
 @pytest.mark.alone
+@pytest.mark.alone
 def test_twenty_thousand_requests_are_counted_in_under_two_seconds(people: People) -> None:
     chance = random.Random(7)
     topics = [f"topic-{n}" for n in range(80)]
