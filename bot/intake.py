@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -42,7 +42,7 @@ EPISODE = timedelta(minutes=10)
 _MINUTE = timedelta(minutes=1)
 _MOST_TOGETHER = 200
 """Requests that are written in one transaction."""
-_GATHER = 0.001
+_GATHER = 0.003
 """Seconds that are left to more requests after some came together: the disk is written to less often, and two threads
 do not fight for the interpreter."""
 
@@ -60,10 +60,8 @@ class _Request:
     brought: Sequence[Inbound | Status]
     channel: str
     origin: str | None
-    over: threading.Event | asyncio.Event
-    """Set when it is written, or cannot be."""
-    loop: asyncio.AbstractEventLoop | None = None
-    """Where `over` is waited for; none if a thread waits."""
+    over: threading.Event | asyncio.Future[None]
+    """Told when it is written, or cannot be: to a thread, or to who waits in an event loop."""
     fates: list[tuple[Inbound, _Fate]] = field(default_factory=list)
     error: Exception | None = field(default_factory=lambda: RuntimeError("it was not written"))
     """None once it is on disk."""
@@ -110,10 +108,10 @@ class Intake:
 
     async def take(self, brought: Iterable[Inbound | Status], channel: str = "", origin: str | None = None) -> int:
         """`receive` for an event loop."""
-        over = asyncio.Event()
-        request = _Request(list(brought), channel, origin, over, asyncio.get_running_loop())
+        over = asyncio.get_running_loop().create_future()
+        request = _Request(list(brought), channel, origin, over)
         self._line_up(request)
-        await over.wait()
+        await over
         return request.outcome()
 
     def _line_up(self, request: _Request) -> None:
@@ -129,8 +127,7 @@ class Intake:
         while together := self._next():
             try:
                 self._commit_or_part(together)
-                for request in together:
-                    _count(request.fates)
+                _count([fate for request in together for fate in request.fates])
                 if any(request.kept for request in together):
                     self._arrived.set()
             except Exception:  # nothing may end this thread while others wait for it
@@ -197,20 +194,21 @@ class Intake:
 
 def _tell(together: Sequence[_Request]) -> None:
     """Wake whoever waits for these: each event loop once, however many wait in it."""
-    loops = defaultdict[asyncio.AbstractEventLoop, list[_Request]](list)
+    loops = defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]](list)
     for request in together:
-        if request.loop is None:
+        if isinstance(request.over, threading.Event):
             request.over.set()
         else:
-            loops[request.loop].append(request)
+            loops[request.over.get_loop()].append(request.over)
     for loop, waiting in loops.items():
         with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
             loop.call_soon_threadsafe(_set, waiting)
 
 
-def _set(requests: Sequence[_Request]) -> None:
-    for request in requests:
-        request.over.set()
+def _set(waiting: Sequence[asyncio.Future[None]]) -> None:
+    for over in waiting:
+        if not over.done():  # who waited may have gone
+            over.set_result(None)
 
 
 def _number(told: tuple[str, Status]) -> tuple[int, str]:
@@ -261,10 +259,10 @@ def _caution(session: Session, person: Met, in_a_minute: int) -> None:
 
 
 def _count(fates: Sequence[tuple[Inbound, _Fate]]) -> None:
-    for entry, fate in fates:
+    for (channel, kind, fate), count in Counter((e.channel, e.kind, fate) for e, fate in fates).items():
         if fate is _Fate.KEPT:
-            metrics.heard(entry.channel, entry.kind)
+            metrics.heard(channel, kind, count)
         elif fate is _Fate.REPEATED:
-            metrics.repeated(entry.channel)
+            metrics.repeated(channel, count)
         else:
-            metrics.dropped(entry.channel)
+            metrics.dropped(channel, count)

@@ -20,7 +20,7 @@ from store.database import Database
 from store.tables import Message, now
 
 if TYPE_CHECKING:
-    from prometheus_client import Metric
+    from prometheus_client import Histogram, Metric
 
 P = ParamSpec("P")
 log = structlog.get_logger("metrics")
@@ -80,21 +80,21 @@ def _harmless(count: Callable[P, None]) -> Callable[P, None]:
 
 
 @_harmless
-def heard(channel: str, kind: str) -> None:
-    """A message was kept. `kind`: a `channels.contract.Kind`."""
-    _instruments().messages.labels(channel, str(kind)).inc()
+def heard(channel: str, kind: str, count: int = 1) -> None:
+    """Messages were kept. `kind`: a `channels.contract.Kind`."""
+    _instruments().messages.labels(channel, str(kind)).inc(count)
 
 
 @_harmless
-def repeated(channel: str) -> None:
-    """A message came that was there already."""
-    _instruments().repeats.labels(channel).inc()
+def repeated(channel: str, count: int = 1) -> None:
+    """Messages came that were there already."""
+    _instruments().repeats.labels(channel).inc(count)
 
 
 @_harmless
-def dropped(channel: str) -> None:
-    """A message was not kept, because its person writes too fast."""
-    _instruments().dropped.labels(channel).inc()
+def dropped(channel: str, count: int = 1) -> None:
+    """Messages were not kept, because their person writes too fast."""
+    _instruments().dropped.labels(channel).inc(count)
 
 
 @_harmless
@@ -106,7 +106,12 @@ def refused(channel: str, reason: str) -> None:
 @_harmless
 def acknowledged(channel: str, seconds: float) -> None:
     """A webhook was answered, `seconds` after it came."""
-    _instruments().acknowledgement.labels(channel).observe(seconds)
+    _acknowledgement(channel).observe(seconds)
+
+
+@cache
+def _acknowledgement(channel: str) -> Histogram:
+    return _instruments().acknowledgement.labels(channel)
 
 
 @_harmless

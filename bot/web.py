@@ -21,7 +21,6 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from bot import confirm, join, metrics, public
 from bot.pages import assets, render
 from bot.webchat import Parts, language_of, routes
-from bot.webhooks import Webhooks
 from locales import translations
 
 if TYPE_CHECKING:
@@ -72,7 +71,6 @@ def create_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(StarletteHTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_middleware(GZipMiddleware)  # leaves event streams alone
-    app.add_middleware(Webhooks, parts=parts)
     app.add_middleware(Shield, https=parts.settings.public.startswith("https:"))
     if parts.settings.proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(parts.settings.proxies))

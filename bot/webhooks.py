@@ -34,7 +34,7 @@ TYPING_A_SECOND = 4
 class Webhooks:
     """Answers `POST /channels/<name>` for each channel that a provider stands behind, and lets all else through.
 
-    Plain ASGI, in front of the routes: the way through them costs more than everything that is done here.
+    Plain ASGI, in front of the app: the way through it costs more than everything that is done here.
     """
 
     def __init__(self, app: ASGIApp, parts: Parts) -> None:
@@ -49,8 +49,8 @@ class Webhooks:
             await self._app(scope, receive, send)
         elif scope["method"] != "POST":
             await _answer(send, 405, (b"allow", b"POST"))
-        else:
-            await _answer(send, await webhook.receive(scope, receive))
+        elif status := await webhook.receive(scope, receive):
+            await _answer(send, status)
 
 
 class _Webhook:
@@ -61,10 +61,16 @@ class _Webhook:
         self._typing = Pace(TYPING_A_SECOND, 1.0)
         self._niceties: set[Task[None]] = set()  # nothing else holds tasks that nobody waits for
 
-    async def receive(self, scope: Scope, receive: Receive) -> int:
-        """Take a request in; gives the status that answers it."""
+    async def receive(self, scope: Scope, receive: Receive) -> int | None:
+        """Take a request in; gives the status that answers it, none if nobody waits for it any more."""
         begun = monotonic()
-        status = await self._take(scope, receive)
+        try:
+            status = await self._take(scope, receive)
+        except ClientDisconnect:
+            return None
+        except Exception:
+            log.exception("webhook.broke", channel=self._channel.name)
+            return 500
         metrics.acknowledged(self._channel.name, monotonic() - begun)
         return status
 
@@ -109,6 +115,7 @@ async def for_officers(
 
 
 async def _answer(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None:
+    """Answer with nothing in it: no header has to keep it safe, and each would take longer than a line of ours."""
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0"), *headers]})
     await send({"type": "http.response.body"})
 

@@ -8,7 +8,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
@@ -41,6 +42,7 @@ _SKEW = timedelta(minutes=2)
 _REMEMBERED = 1_000
 _ADDRESS = re.compile(r"whatsapp:\S{1,200}")
 _SID = re.compile(r"[A-Z]{2}[0-9A-Za-z]{1,62}")
+_COUNT = re.compile("[0-9]{1,3}")
 
 _STATES: dict[str, Literal["sent", "delivered", "read", "failed"]] = {
     **dict.fromkeys(("accepted", "queued", "sending", "sent"), "sent"),  # all: Twilio has it
@@ -125,8 +127,14 @@ class WhatsAppChannel(Channel):
             return _status(form, query)
         return self._message(form)
 
+    @cached_property
+    def _validators(self) -> list[Any]:
+        from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+
+        return [RequestValidator(token) for token in self._tokens]
+
     def _verify(self, request: Request, form: _Form) -> None:
-        from twilio.request_validator import RequestValidator, compare  # type: ignore[import-untyped]
+        from twilio.request_validator import compare
 
         parts = urlsplit(request.url)
         path = parts.path.removeprefix(urlsplit(self._public_url).path)
@@ -134,10 +142,9 @@ class WhatsAppChannel(Channel):
         signature = request.headers.get("x-twilio-signature", "")
         # All of them are tried, whichever fits, so that the time tells nothing. First with the address as it is: Twilio
         # rarely signs it with another port, and trying that takes twice as long.
-        validators = [RequestValidator(token) for token in self._tokens]
-        if any([compare(each.compute_signature(url, form), signature) for each in validators]):  # noqa: C419
+        if any([compare(each.compute_signature(url, form), signature) for each in self._validators]):  # noqa: C419
             return
-        if not any([each.validate(url, form, signature) for each in validators]):  # noqa: C419
+        if not any([each.validate(url, form, signature) for each in self._validators]):  # noqa: C419
             raise Forged("the signature is missing or wrong")
 
     def _message(self, form: _Form) -> list[Inbound | Status]:
@@ -150,12 +157,12 @@ class WhatsAppChannel(Channel):
             return []
         if form.first("OptOutType") == _STOP:
             return [Inbound(self.name, address, sid, Kind.TEXT, _STOP)]
-        kind = _kind(form)
+        choice = _choice(form)
+        kind = _kind(form, choice)
         if kind is None:
             return []
-        choice = _choice(form) if kind is Kind.CHOICE else None
-        text = form.first("ButtonText", "ListTitle", "Body") if choice else form.first("Body")
-        return [Inbound(self.name, address, sid, kind, text, choice)]
+        text = form.first("ButtonText", "ListTitle", "Body") if kind is Kind.CHOICE else form.first("Body")
+        return [Inbound(self.name, address, sid, kind, text, choice if kind is Kind.CHOICE else None)]
 
     # --- out ----------------------------------------------------------------------------------
 
@@ -265,18 +272,19 @@ def _status(form: _Form, query: _Form) -> list[Inbound | Status]:
     return [Status(sid, state, error, query.first("reference") or None)]
 
 
-def _kind(form: _Form) -> Kind | None:
+def _kind(form: _Form, choice: str) -> Kind | None:
     """What a message is; none if it is of a kind that nobody told us of."""
     told = form.first("MessageType").lower()
     if told in _SILENT:
         return None
-    if _choice(form):
+    if choice:
         return Kind.CHOICE
-    if not re.fullmatch("[0-9]{0,3}", form.first("NumMedia")):
+    media = form.first("NumMedia") or "0"
+    if not _COUNT.fullmatch(media):
         raise Malformed("NumMedia is no number")
     if told in _OTHERS:
         return Kind.OTHER
-    if int(form.first("NumMedia") or 0):
+    if int(media):
         return _KINDS.get(form.first("MediaContentType0").partition("/")[0].lower(), Kind.FILE)
     if form.first("Latitude") and form.first("Longitude"):
         return Kind.LOCATION
@@ -284,6 +292,7 @@ def _kind(form: _Form) -> Kind | None:
 
 
 def _choice(form: _Form) -> str:
+    """What the button said that was pressed, if one was."""
     choice = form.first("ButtonPayload") or form.first("ListId")
     fits = len(choice) <= LONGEST_PAYLOAD and not any(unicodedata.category(c) in {"Cc", "Cs"} for c in choice)
     return choice if fits else ""
