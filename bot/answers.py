@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot import offer_talk
 from bot.cards import Cards
@@ -88,6 +88,10 @@ class Answers:
         results = [Result(record, 0.0, {}, reasons(record, question)) for record in records]
         messages = [Cards(Replies(language)).answer(results)] if results else []
         return Outcome(Action.SMALLTALK, language, messages, context=known.settled())
+
+    def side_by_side(self, records: Mapping[int, Record], language: str) -> Outgoing:
+        """What decides of several records, by the numbers that they were shown under."""
+        return Cards(Replies(language)).side_by_side(records)
 
     def details(self, record: Record, language: str, known: Known) -> Outcome:
         """The long card; under software or an experience also what belongs to it, numbered on after what was shown."""

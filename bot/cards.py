@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.replies import LONGEST_REPLY, Replies
@@ -68,6 +68,15 @@ class Cards:
             lines.insert(-1, self._("Whether it still runs is not known: ask before you plan with it."))
         lines += self._linked(linked)
         return Outgoing(shorten("\n".join(lines), LONGEST_REPLY), (replies.person_button(), replies.new_button()))
+
+    def side_by_side(self, records: Mapping[int, Record]) -> Outgoing:
+        """What decides of several records, under the numbers that they were shown by."""
+        replies, parts = self._replies, []
+        for number, record in records.items():
+            name = f"{replies.run(f'{number}.')} *{self._name(record)}*"
+            parts.append("\n".join([name, *(f"• {fact}" for fact in self.facts(record))]))
+        head, closing = replies.which_is_best(), replies.after_results(len(records))
+        return Outgoing(shorten("\n\n".join([head, *parts, closing.text]), LONGEST_REPLY), closing.buttons)
 
     def facts(self, record: Record) -> list[str]:
         """What decides, a line each."""

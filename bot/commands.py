@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.answers import Answers
 from bot.controls import Control
+from bot.language import answered_in
 from bot.offer_talk import ASKED, STILL, OfferTalk, still
 from bot.outcome import Act, Known, Outcome
 from bot.replies import Replies
@@ -35,14 +36,14 @@ class Commands:
 
     def obey(self, command: Control, text: str, known: Known) -> Outcome:
         """Do what a command says. `text`: what was written, if anything was."""
-        language = known.language or understand(text).language
-        language = language if language in LANGUAGES else "en"
+        language = known.language if known.language in LANGUAGES else answered_in(understand(text), known)
         handlers = {
             "stop": self._stop,
             "start": self._start,
             "erase": self._erase,
             "export": self._export,
             "me": self._me,
+            "privacy": self._privacy,
             "help": self._help,
             "language": self._language,
             "person": self._person,
@@ -89,6 +90,11 @@ class Commands:
     def _me(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         days = self._answers.manners.retention_days
         message = Replies(language).me(language, known.country, known.audience, known.tickets, days)
+        return Outcome(Action.SMALLTALK, language, [message], context=known.context)
+
+    def _privacy(self, command: Control, text: str, language: str, known: Known) -> Outcome:
+        manners = self._answers.manners
+        message = Replies(language).privacy(manners.operator, manners.retention_days, manners.privacy)
         return Outcome(Action.SMALLTALK, language, [message], context=known.context)
 
     def _help(self, command: Control, text: str, language: str, known: Known) -> Outcome:
@@ -223,7 +229,9 @@ class Commands:
             return self._person(command, "", language, replace(known, context=known.settled()))
         if _asked_to_rate(known):
             return self._act(Control("rate", f"{known.closed}.1"), text, language, known)
-        return self._help(command, text, language, known)
+        replies, is_said = Replies(language), known.context.get("last") or known.tickets
+        message = replies.thanks() if is_said else replies.greeting()
+        return Outcome(Action.SMALLTALK, language, [message], context=known.context)
 
     def _no(self, command: Control, text: str, language: str, known: Known) -> Outcome:
         if known.context.get("asked") == "erase":

@@ -23,7 +23,7 @@ def answered_in(question: Question, known: Known) -> str:
     """The language to answer in: the one that was chosen, the one they write, else one that they share with us."""
     if known.language_chosen and known.language in LANGUAGES:
         return known.language or DEFAULT
-    if question.language in LANGUAGES:
+    if question.language in LANGUAGES and not (known.language in LANGUAGES and _just_names(question)):
         return question.language
     if known.language in LANGUAGES:
         return known.language or DEFAULT
@@ -32,10 +32,18 @@ def answered_in(question: Question, known: Known) -> str:
     return shared(question.language, next(iter(question.countries), known.country))[0]
 
 
+def _just_names(question: Question) -> bool:
+    """Whether a text says hardly more than the name of another language: “en wolof” is no Spanish."""
+    return (
+        len(words(question.text)) <= _SHORT and bool(question.taught_in) and question.language not in question.taught_in
+    )
+
+
 def shares(question: Question, known: Known) -> bool:
     """Whether they are answered in a language that they chose or wrote, as far as can be told."""
     chosen = known.language_chosen and known.language in LANGUAGES
-    return chosen or question.language in LANGUAGES or len(words(question.text)) < _SHORT
+    short = len(words(question.text)) < _SHORT or _just_names(question)
+    return chosen or question.language in LANGUAGES or short
 
 
 def shared(code: str, country: str | None) -> tuple[str, ...]:
@@ -72,7 +80,6 @@ def _greeting_in(text: str) -> str:
     if text.isascii():
         return DEFAULT
     for code in LANGUAGES:
-        whole = (m for m in vocabulary(code).concepts.find(found) if m.length == len(found))
-        if any(concepts()[match.target].facet is Facet.SMALLTALK for match in whole):
+        if any(concepts()[each].facet is Facet.SMALLTALK for each in vocabulary(code).concepts.whole(found)):
             return code
     return DEFAULT

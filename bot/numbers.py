@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,9 @@ _ENDINGS = (
 """What people write onto digits, as `words` spells it."""
 _DIGITS = re.compile(f"([0-9]{{1,2}})(?:{_ENDINGS.replace(' ', '|')})?")
 
+_MOST_MENTIONED = 20
+"""Words up to which a message may be about what was shown."""
+
 _Phrases = dict[tuple[str, ...], int]
 _NOTHING = 0
 """What stands for a word that changes nothing."""
@@ -38,6 +41,46 @@ def chosen(text: str, spoken: Iterable[str | None] = ()) -> int | None:
         others = []
     numbers = (_number(found, code) for code in (*own, *others))
     return next((number for number in numbers if number), None)
+
+
+def mentioned(text: str, spoken: Iterable[str | None]) -> list[int]:
+    """The numbers that a longer message names as choices, in order: “is the second one free?”, “number 1 or 3”."""
+    found = words(text)
+    named: dict[int, None] = {}
+    for code in dict.fromkeys((*spoken, "en")) if len(found) <= _MOST_MENTIONED else ():
+        if code in _phrases():
+            named |= dict.fromkeys(_mentions(found, code))
+    return list(named)
+
+
+def _mentions(found: list[str], language: str) -> Iterator[int]:
+    ordinals, numbered = _mentionable()[language]
+    at = 0
+    while at < len(found):
+        length = 1
+        if meant := _longest(found, at, ordinals):
+            yield ordinals[meant]
+            length = len(meant)
+        elif (digits := _DIGITS.fullmatch(found[at])) and (digits[0] != digits[1] or found[at - 1 : at] in numbered):
+            yield int(digits[1])  # "2nd", "number 2"
+        at += length
+
+
+def _longest(found: list[str], at: int, phrases: _Phrases) -> tuple[str, ...] | None:
+    lengths = range(min(_LONGEST_PHRASE, len(found) - at), 0, -1)
+    return next((phrase for n in lengths if (phrase := tuple(found[at : at + n])) in phrases), None)
+
+
+@cache
+def _mentionable() -> dict[str, tuple[_Phrases, list[list[str]]]]:
+    """Of each language: the phrases that can only mean a choice, and the words after which a digit does."""
+    found = {}
+    for language, entry in _entries().items():
+        counts = {tuple(words(phrase)) for phrase in entry["counts"]}
+        chosen_by = {tuple(words(phrase)): number for number in (1, 2, 3) for phrase in entry[number]}
+        ordinals = {phrase: number for phrase, number in chosen_by.items() if phrase not in counts}
+        found[language] = ordinals, [words(word) for word in entry["number"]]
+    return found
 
 
 def _number(found: list[str], language: str) -> int | None:
@@ -68,8 +111,13 @@ def _read(found: list[str], at: int, phrases: _Phrases, language: str) -> tuple[
 @cache
 def _phrases() -> dict[str, _Phrases]:
     """What words say in each language: a number, or nothing."""
-    entries = read(Path(__file__).parent / "numbers.yaml")
-    return {language: _of(entry) for language, entry in entries.items()}
+    return {language: _of(entry) for language, entry in _entries().items()}
+
+
+@cache
+def _entries() -> dict[str, dict[int | str, list[str]]]:
+    entries: dict[str, dict[int | str, list[str]]] = read(Path(__file__).parent / "numbers.yaml")
+    return entries
 
 
 def _of(entry: dict[int | str, list[str]]) -> _Phrases:

@@ -149,6 +149,37 @@ class Replies:
         none = Button(self._("None of these fits"), "none")
         return Outgoing(text, (more, none, self.person_button()))
 
+    def which_is_best(self) -> str:
+        """The line before results that are compared."""
+        return self._("The first fits your words best; which is best for you depends on what matters to you:")
+
+    def particulars(self, link: str | None) -> Outgoing:
+        """How long it takes and how one joins, which no record says. `link`: of what is asked about, if it is clear."""
+        text = self._("How long it takes, when it begins and how to sign up is on the provider’s own page.")
+        more = self.run(link) if link else self._("Write a number for what I know of it and the link.")
+        return Outgoing(f"{text}\n{more}", (self.person_button(),))
+
+    def privacy(self, operator: str, days: int, link: str) -> Outgoing:
+        """To “who reads my messages?”, in the words of the page on privacy."""
+        run = self._(
+            "Dalil is run by the %(operator)s. It is an automatic assistant: a program answers, unless it says that an "
+            "officer does."
+        )
+        kept = self._n(
+            "When nothing has been said for %(days)s day, the conversation is erased.",
+            "When nothing has been said for %(days)s days, the conversation is erased.",
+            days,
+        )
+        lines = [
+            run % {"operator": self.run(operator)},
+            self._("If you ask for a person, an officer reads the conversation in order to help you."),
+            self._("Your number or address is kept encrypted, and no provider gets it from us."),
+            kept % {"days": days},
+            self._("/export sends you all of it, /erase deletes it."),
+            self.run(self.in_it(link)),
+        ]
+        return Outgoing("\n".join(lines), (self.person_button(),))
+
     def no_more(self) -> Outgoing:
         """After the last result."""
         text = self._("That is all I have that fits. Shall a person look for you?")

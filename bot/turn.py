@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bot.about import About
 from bot.answers import Answers
 from bot.commands import ACTS, Commands
 from bot.controls import Control, control, language_named
@@ -49,6 +50,7 @@ class Assistant:
         self.engine = engine
         self.manners = manners
         self._answers = Answers(engine, manners)
+        self._about = About(self._answers)
         self._commands = Commands(self._answers, self._reply)
 
     def take(self, heard: Sequence[Heard], known: Known) -> Outcome:
@@ -118,9 +120,9 @@ class Assistant:
         language = answered_in(question, known)
         if command := _command_inside(question, known):
             return self._commands.obey(command, text, replace(known, language=language))
-        linked = self._answers.linked(question, language, known)
-        question = Question(language=question.language) if linked else _in_context(question, known)
-        outcome = linked or self._answers.look_up(question, text, language, known)
+        said = self._answers.linked(question, language, known) or self._about.hear(question, language, known)
+        question = Question(language=question.language) if said else _in_context(question, known)
+        outcome = said or self._answers.look_up(question, text, language, known)
         trouble = bool(question.needs) and _TROUBLE.issuperset(question.needs) and not question.searchable
         if known.closed and (trouble or outcome.action is Action.CLARIFY):  # "the link does not work"
             message = Replies(language).reopened(known.closed)
@@ -238,9 +240,11 @@ def _typed(message: Heard, known: Known) -> str | None:
 
 def _command_inside(question: Question, known: Known) -> Control | None:
     """“Stop”, “erase”, “when will you answer” … said in a longer message that asks for nothing else."""
+    if "privacy" in question.controls and question.length <= SHORT and not question.distress:
+        return Control("privacy")  # whatever topics “my data” may stand for
     if question.topics or question.intents or question.distress:
         return None
-    named: str | None = next((name for name in ("stop", "erase") if name in question.controls), None)
+    named: str | None = next((name for name in ("stop", "erase", "privacy") if name in question.controls), None)
     waits = bool(known.tickets) or question.length <= SHORT
     if not named and waits and not question.needs and "person" not in question.controls:
         named = next((name for name in ("cancel", "waiting") if name in question.controls), None)

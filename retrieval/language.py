@@ -85,6 +85,8 @@ def identify(text: str, known: str | None = None) -> Identified:
             scores[code] += _WEIGHT_OF_CLD2 * share * _trust(code, votes, found)
     if len(allowed) == 1:
         scores[allowed[0]] += 1.0
+    if script == "latin" and not known and all(map(_is_english, found)):
+        scores["en"] += 1.0
     if known in scores or (known and (script == "latin" or known in allowed)):
         scores[known or ""] += 1.2 / len(found) + 0.15
     ranked = sorted(scores.items(), key=lambda entry: -entry[1])[:2]
@@ -97,6 +99,11 @@ def identify(text: str, known: str | None = None) -> Identified:
         second, rest = _HINDI if best == _URDU else _URDU, lead  # read with both
     confidence = 1.0 if len(allowed) == 1 else 1 / (1 + exp(-3 * (lead - rest)))
     return Identified(best, confidence, second)
+
+
+def _is_english(word: str) -> bool:
+    """Whether a word stands in the English vocabulary: “python course” says of itself no more than that."""
+    return "en" in _owners().get(word, ()) or vocabulary("en").concepts.knows(word)
 
 
 def _trust(code: str, votes: dict[str, float], found: list[str]) -> float:

@@ -44,6 +44,8 @@ _DANGER = 0.4
 _LIKELY = 0.5
 """Probability from which a topic is taken for meant in a text of less than `_TELLING` words."""
 _TELLING = 3
+_ABOUT_DATA = frozenset({"me", "privacy"})
+"""Controls that sound like “stop” and “erase”, and ask for neither."""
 _SURE = 0.8
 """Probability from which nobody is asked whether they meant it."""
 
@@ -145,7 +147,7 @@ def settle(question: Question) -> Question:
     telling = question.length >= _TELLING or likeliest_topic(question) >= _LIKELY
     if way is Way.ANSWER and not question.topics and telling:
         return replace(question, topics=_meant(likely_topics(question)), guessed=True)
-    if way in {Way.STOP, Way.ERASE} and chance >= _SURE and "me" not in question.controls:
+    if way in {Way.STOP, Way.ERASE} and chance >= _SURE and not _ABOUT_DATA & set(question.controls):
         return replace(question, controls=(str(way),), topics={}, intents=())
     if way is Way.PERSON and not (_needs_said(question) or "person" in question.controls):
         return _with_need(question)

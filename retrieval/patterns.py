@@ -79,16 +79,24 @@ class Patterns:
 
         `breaks`: the numbers of words with which new clauses begin, which no gap crosses.
         """
-        for start, word in enumerate(text):
-            for first in self._beginning(word):
-                group = self._group(first)
-                for second in _steps_for(text[start + 1], self.language) if start + 1 < len(text) else ():
-                    for rest, target in group.get(second, ()):
-                        for end in _ends(rest, text, start + 2, self.language, breaks):
-                            yield Match(target, start, end, self.language, loose=_GAP in rest)
-                for rest, target in group.get(_OTHER, ()):
-                    for end in _ends(rest, text, start + 1, self.language, breaks):
+        for start in range(len(text)):
+            yield from self._from(start, text, breaks)
+
+    def whole(self, text: list[str]) -> set[str]:
+        """What all the words of a text together stand for."""
+        return {match.target for match in self._from(0, text, frozenset()) if match.end == len(text)} if text else set()
+
+    def _from(self, start: int, text: list[str], breaks: frozenset[int]) -> Iterator[Match]:
+        """Every match that begins with one word."""
+        for first in self._beginning(text[start]):
+            group = self._group(first)
+            for second in _steps_for(text[start + 1], self.language) if start + 1 < len(text) else ():
+                for rest, target in group.get(second, ()):
+                    for end in _ends(rest, text, start + 2, self.language, breaks):
                         yield Match(target, start, end, self.language, loose=_GAP in rest)
+            for rest, target in group.get(_OTHER, ()):
+                for end in _ends(rest, text, start + 1, self.language, breaks):
+                    yield Match(target, start, end, self.language, loose=_GAP in rest)
 
     def _beginning(self, word: str) -> Iterator[str]:
         """The first words of patterns that may be meant by `word`."""

@@ -303,3 +303,26 @@ def test_danger_is_heard_beside_other_words(person: Person, text: str) -> None:
 
     assert ticket is not None
     assert ticket.urgent
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "code"),
+    [
+        ("je cherche un cours de bureautique", "en wolof", "fr"),
+        ("we want to sell shea butter online", "en bambara", "en"),
+        ("we want to sell shea butter online", "en français", "fr"),
+    ],
+)
+def test_who_just_names_a_language_is_answered_in_the_one_of_the_talk_or_that_one(
+    person: Person, before: str, text: str, code: str
+) -> None:
+    person.says(before)
+
+    assert person.says(text).language == code
+
+
+def test_an_ok_is_no_call_for_help(person: Person) -> None:
+    assert "/help" not in said(person.says("ok"))
+    assert person.says("ok").language == "en"
+    person.says("free python course")
+    assert said(person.says("ok")).startswith("You are welcome")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from retrieval.understanding import understand
 
 
@@ -51,3 +53,13 @@ def test_a_topic_may_be_named_in_a_third_language() -> None:
 
 def test_a_parent_with_a_worry_about_a_child_is_read_as_one_about_its_safety() -> None:
     assert "child-online-protection" in understand("as a parent I fear for my child, always with strangers").topics
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "code"),
+    [("python course", None, "en"), ("excel", None, "en"), ("python, excel", "fr", "fr"), ("cours python", None, "fr")],
+)
+def test_words_that_everybody_borrows_are_english_unless_the_talk_is_in_another_language(
+    text: str, known: str | None, code: str
+) -> None:
+    assert understand(text, known).language == code
