@@ -51,7 +51,7 @@ class Replies:
 
     def country(self, code: str) -> str:
         """A country's or region's name."""
-        return place_name(code, self.code)
+        return self._(place_name(code, self.code))  # CLDR has no names of groups such as “Arab States”: we do
 
     def tongue(self, code: str) -> str:
         """A language's name."""

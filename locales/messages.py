@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+from babel import Locale
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
@@ -60,8 +61,11 @@ def _ours(folder: str) -> bool:
 def _glosses() -> Iterator[str]:
     import yaml
 
+    named = Locale("en").territories  # CLDR has these in every language
     entries = yaml.safe_load((ROOT / "retrieval/vocabulary/concepts.yaml").read_text(encoding="utf-8"))
-    return (entry["gloss"] for entry in entries.values() if entry["facet"] in SHOWN_FACETS)
+    yield from (entry["gloss"] for entry in entries.values() if entry["facet"] in SHOWN_FACETS)
+    regions = yaml.safe_load((ROOT / "retrieval/vocabulary/regions.yaml").read_text(encoding="utf-8"))
+    yield from (region["name"] for key, region in regions.items() if region.get("code", key) not in named)
 
 
 def path_of(code: str, domain: str = DOMAIN) -> Path:

@@ -61,3 +61,11 @@ def test_a_reason_is_said_whole_or_not_at_all(code: str) -> None:
         for said in sorted(whole, key=len, reverse=True):
             rest = rest.replace(said, "")
         assert rest.strip(" ,،、፣") == ""
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_groups_of_countries_have_a_name_in_every_language(code: str) -> None:
+    english, own = Replies("en"), Replies(code)
+
+    for group in ("DEVELOPING", "ARAB", "ASIA_PACIFIC", "EU"):
+        assert own.country(group) != english.country(group)
