@@ -89,9 +89,9 @@ class Answers:
         messages = [Cards(Replies(language)).answer(results)] if results else []
         return Outcome(Action.SMALLTALK, language, messages, context=known.settled())
 
-    def side_by_side(self, records: Mapping[int, Record], language: str) -> Outgoing:
-        """What decides of several records, by the numbers that they were shown under."""
-        return Cards(Replies(language)).side_by_side(records)
+    def side_by_side(self, records: Mapping[int, Record], language: str, *, best: bool) -> Outgoing:
+        """What decides of several records, by the numbers that they were shown under. `best`: the first fits best."""
+        return Cards(Replies(language)).side_by_side(records, best=best)
 
     def details(self, record: Record, language: str, known: Known) -> Outcome:
         """The long card; under software or an experience also what belongs to it, numbered on after what was shown."""

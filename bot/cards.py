@@ -69,14 +69,15 @@ class Cards:
         lines += self._linked(linked)
         return Outgoing(shorten("\n".join(lines), LONGEST_REPLY), (replies.person_button(), replies.new_button()))
 
-    def side_by_side(self, records: Mapping[int, Record]) -> Outgoing:
-        """What decides of several records, under the numbers that they were shown by."""
+    def side_by_side(self, records: Mapping[int, Record], *, best: bool) -> Outgoing:
+        """What decides of several records, under the numbers that they were shown by. `best`: number 1 fits best."""
         replies, parts = self._replies, []
         for number, record in records.items():
             name = f"{replies.run(f'{number}.')} *{self._name(record)}*"
             parts.append("\n".join([name, *(f"• {fact}" for fact in self.facts(record))]))
-        head, closing = replies.which_is_best(), replies.after_results(len(records))
-        return Outgoing(shorten("\n\n".join([head, *parts, closing.text]), LONGEST_REPLY), closing.buttons)
+        closing = replies.after_results(len(records))
+        text = "\n\n".join([*([replies.which_is_best()] if best else []), *parts, closing.text])
+        return Outgoing(shorten(text, LONGEST_REPLY), closing.buttons)
 
     def facts(self, record: Record) -> list[str]:
         """What decides, a line each."""

@@ -61,7 +61,7 @@ class Commands:
             "yes": self._yes,
             "no": self._no,
         }
-        if known.stopped and command.name not in {"start", "erase", "export", "me", "stop"}:
+        if known.stopped and command.name not in {"start", "erase", "export", "me", "privacy", "stop"}:
             return Outcome(Action.STOP, language, [Replies(language).still_stopped()], context=known.context)
         if command.name not in _ANSWERS:  # what was asked back is no longer waited for
             known = replace(known, context=known.settled())
@@ -123,7 +123,7 @@ class Commands:
 
     def _hand_over(self, cause: Cause, text: str, language: str, known: Known) -> Outcome:
         """Hand over with the words of the question: those of the button say nothing of the need."""
-        question = known.question()
+        question = known.question() if known.context.get("question") else Question(language=language)
         return self._answers.hand_over(cause, question, question.text or text, language, known)
 
     def _new(self, command: Control, text: str, language: str, known: Known) -> Outcome:

@@ -8,6 +8,7 @@ from bot.outcome import Known, Outcome
 from bot.own_words import OwnWords
 from locales import DEFAULT, LANGUAGES, SHARED
 from retrieval.concepts import Facet, concepts
+from retrieval.fit import Action
 from retrieval.places import official_languages
 from retrieval.question import Question
 from retrieval.vocabulary import vocabulary
@@ -39,7 +40,7 @@ def _just_names(question: Question) -> bool:
     )
 
 
-def shares(question: Question, known: Known) -> bool:
+def _shares(question: Question, known: Known) -> bool:
     """Whether they are answered in a language that they chose or wrote, as far as can be told."""
     chosen = known.language_chosen and known.language in LANGUAGES
     short = len(words(question.text)) < _SHORT or _just_names(question)
@@ -54,16 +55,18 @@ def shared(code: str, country: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*schooled, *likely)))[:_ASKED]
 
 
-def explain(outcome: Outcome, code: str, known: Known) -> None:
-    """Say first why the answer is not in their language `code`; ask, once, which of ours they read best."""
-    own = OwnWords(code, outcome.language)
-    if outcome.ticket and outcome.ticket.urgent:  # in danger: the safety message is in their language already
-        return
+def explained(outcome: Outcome, question: Question, known: Known) -> Outcome:
+    """Say first why the answer is not in their language, if it is not; ask, once, which of ours they read best."""
+    if _shares(question, known) or (outcome.ticket and outcome.ticket.urgent):
+        return outcome  # what is said to somebody in danger is in their language already
+    own = OwnWords(question.language, outcome.language)
     _say_first(outcome, own.not_spoken())
-    if not known.language_asked:
+    done = outcome.action in {Action.STOP, Action.ERASE} or known.stopped
+    if not known.language_asked and not done:
         country = outcome.remember.get("country") or known.country
-        outcome.messages.append(own.ask(shared(code, country)))
+        outcome.last = [own.ask(shared(question.language, country))]
         outcome.remember["language_asked"] = True
+    return outcome
 
 
 def _say_first(outcome: Outcome, line: str) -> None:

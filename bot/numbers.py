@@ -54,16 +54,22 @@ def mentioned(text: str, spoken: Iterable[str | None]) -> list[int]:
 
 
 def _mentions(found: list[str], language: str) -> Iterator[int]:
-    ordinals, numbered = _mentionable()[language]
+    phrases, numbered = _mentionable()[language]
     at = 0
     while at < len(found):
-        length = 1
-        if meant := _longest(found, at, ordinals):
-            yield ordinals[meant]
-            length = len(meant)
-        elif (digits := _DIGITS.fullmatch(found[at])) and (digits[0] != digits[1] or found[at - 1 : at] in numbered):
-            yield int(digits[1])  # "2nd", "number 2"
-        at += length
+        phrase = _longest(found, at, phrases)
+        if phrase and (number := phrases[phrase]):
+            yield number
+        elif (digits := _DIGITS.fullmatch(found[at])) and _is_choice(digits, found, at, numbered):
+            yield int(digits[1])
+        at += len(phrase) if phrase else 1
+
+
+def _is_choice(digits: re.Match[str], found: list[str], at: int, numbered: list[list[str]]) -> bool:
+    """Whether digits within a sentence choose: “2nd”, “number 2”, but not “the 1st of March”."""
+    if digits[0] != digits[1]:
+        return found[at + 1 : at + 2] != ["of"]
+    return found[at - 1 : at] in numbered
 
 
 def _longest(found: list[str], at: int, phrases: _Phrases) -> tuple[str, ...] | None:
@@ -73,13 +79,12 @@ def _longest(found: list[str], at: int, phrases: _Phrases) -> tuple[str, ...] | 
 
 @cache
 def _mentionable() -> dict[str, tuple[_Phrases, list[list[str]]]]:
-    """Of each language: the phrases that can only mean a choice, and the words after which a digit does."""
+    """Of each language: phrases that are a choice within a sentence, or are none, and words after which a digit is."""
     found = {}
     for language, entry in _entries().items():
-        counts = {tuple(words(phrase)) for phrase in entry["counts"]}
+        counts = {tuple(words(phrase)): _NOTHING for phrase in entry["counts"]}
         chosen_by = {tuple(words(phrase)): number for number in (1, 2, 3) for phrase in entry[number]}
-        ordinals = {phrase: number for phrase, number in chosen_by.items() if phrase not in counts}
-        found[language] = ordinals, [words(word) for word in entry["number"]]
+        found[language] = chosen_by | counts, [words(word) for word in entry["number"]]
     return found
 
 

@@ -94,6 +94,8 @@ class Outcome:
     action: Action
     language: str
     messages: list[Outgoing] = field(default_factory=list)
+    last: list[Outgoing] = field(default_factory=list)
+    """What is asked once everything else has been said: what comes of a ticket or a decision, too."""
     shown: tuple[str, ...] = ()
     context: dict[str, Any] = field(default_factory=dict)
     remember: dict[str, Any] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class Outcome:
         return replace(
             later,
             messages=[*self.messages, *later.messages],
+            last=[*self.last, *later.last],
             shown=later.shown or self.shown,
             remember=self.remember | later.remember,
             ticket=urgent or later.ticket or self.ticket,

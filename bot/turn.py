@@ -16,7 +16,7 @@ from bot.about import About
 from bot.answers import Answers
 from bot.commands import ACTS, Commands
 from bot.controls import Control, control, language_named
-from bot.language import answered_in, explain, shares
+from bot.language import answered_in, explained
 from bot.numbers import chosen
 from bot.offer_talk import ASKED, OfferTalk, is_cancelled
 from bot.outcome import Act, Heard, Known, Manners, Outcome
@@ -34,7 +34,7 @@ SHORT = 8
 """Words up to which a message that asks when somebody answers can hardly ask for anything else."""
 _OTHERS = frozenset({"children", "older-persons"})
 """Audiences that people mostly ask for others."""
-HELD_COMMANDS = frozenset({"stop", "start", "erase", "export", "me", "language", "new", "cancel"})
+HELD_COMMANDS = frozenset({"stop", "start", "erase", "export", "me", "privacy", "language", "new", "cancel"})
 """What the assistant obeys while an officer has the talk, said with a slash or a button."""
 HELD_WORDS = frozenset({"stop", "erase"})
 """The same for what is said in words; everything else is said to the officer."""
@@ -72,7 +72,8 @@ class Assistant:
         if not welcomed and not in_danger and (outcome.messages or outcome.ticket):
             self._welcome(outcome)
         if outcome.action is not Action.HELD or outcome.messages:  # what an officer had us ask may be answered later
-            outcome.context["offered"] = [[b.title, b.payload] for message in outcome.messages for b in message.buttons]
+            said = [*outcome.messages, *outcome.last]
+            outcome.context["offered"] = [[b.title, b.payload] for message in said for b in message.buttons]
         outcome.context["seconds"] = round(time.monotonic() - started, 4)
         return outcome
 
@@ -85,9 +86,7 @@ class Assistant:
     def _command(self, command: Control, known: Known) -> Outcome:
         outcome = self._commands.obey(command, command.text, known)
         if command.name != "language" and not command.text.startswith("/"):
-            question = self._understand(command.text, known)
-            if not shares(question, known):
-                explain(outcome, question.language, known)
+            outcome = explained(outcome, self._understand(command.text, known), known)
         if known.held and command.name == "new":
             outcome.acts = (*outcome.acts, Act("return"))
         return outcome
@@ -119,9 +118,10 @@ class Assistant:
         question = self._understand(text, known)
         language = answered_in(question, known)
         if command := _command_inside(question, known):
-            return self._commands.obey(command, text, replace(known, language=language))
+            outcome = self._commands.obey(command, text, replace(known, language=language))
+            return explained(outcome, question, known)
         said = self._answers.linked(question, language, known) or self._about.hear(question, language, known)
-        question = Question(language=question.language) if said else _in_context(question, known)
+        question = replace(question, topics={}) if said else _in_context(question, known)
         outcome = said or self._answers.look_up(question, text, language, known)
         trouble = bool(question.needs) and _TROUBLE.issuperset(question.needs) and not question.searchable
         if known.closed and (trouble or outcome.action is Action.CLARIFY):  # "the link does not work"
@@ -129,9 +129,7 @@ class Assistant:
             act = Act("reopen", str(known.closed))
             outcome = Outcome(Action.HELD, language, [message], context=known.context, acts=(act,))
         outcome.remember |= _to_remember(question, known, language)
-        if not shares(question, known):
-            explain(outcome, question.language, known)
-        return outcome
+        return explained(outcome, question, known)
 
     def _unreadable(self, heard: Sequence[Heard], text: str, known: Known) -> Outcome:
         language = known.language or "en"
@@ -240,14 +238,14 @@ def _typed(message: Heard, known: Known) -> str | None:
 
 def _command_inside(question: Question, known: Known) -> Control | None:
     """“Stop”, “erase”, “when will you answer” … said in a longer message that asks for nothing else."""
-    if "privacy" in question.controls and question.length <= SHORT and not question.distress:
-        return Control("privacy")  # whatever topics “my data” may stand for
     if question.topics or question.intents or question.distress:
         return None
-    named: str | None = next((name for name in ("stop", "erase", "privacy") if name in question.controls), None)
+    named: str | None = next((name for name in ("stop", "erase") if name in question.controls), None)
     waits = bool(known.tickets) or question.length <= SHORT
     if not named and waits and not question.needs and "person" not in question.controls:
         named = next((name for name in ("cancel", "waiting") if name in question.controls), None)
+    if not named and not question.needs and not question.refuse and "privacy" in question.controls:
+        named = "privacy"
     if not named and "me" in question.controls and question.length <= SHORT and question.way in _BARE:
         named = "me"  # "so what do you have about me?"
     return Control(named) if named else None

@@ -31,7 +31,7 @@ def names(person: Person) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "text", ["is the second one paid?", "does number 2 give a certificate", "is the 2nd in French", "2 is free?"]
+    "text", ["is the second one paid?", "does number 2 give a certificate", "is the 2nd in French", "is 2 free?"]
 )
 def test_who_asks_about_one_gets_its_details(person: Person, text: str) -> None:
     last = person.known.context["last"]
@@ -80,13 +80,61 @@ def test_what_no_record_says_is_on_the_provider_s_page(person: Person) -> None:
     [
         "first I want a course on spreadsheets",
         "free excel course, second year student",
-        "is there somebody who can write our strategy, the first draft",
+        "which is the best in French?",
+        "what do you recommend for beginners",
+        "how to apply formulas in excel",
+        "which is best? i live in Kenya",
+        "2 free courses",
+        "not the first, show me others",
     ],
 )
-def test_a_new_wish_is_no_question_about_what_was_shown(person: Person, text: str) -> None:
-    before = person.known.context["last"]
+def test_what_adds_something_is_looked_for_anew(person: Person, text: str) -> None:
+    assert "Cost:" not in said(outcome := person.says(text))
+    assert outcome.action in {Action.ANSWER, Action.CLARIFY, Action.ESCALATE}
+    assert "provider’s own page" not in said(outcome)
 
-    assert set(person.says(text).shown).isdisjoint(before[:1]) or person.known.context["question"]["text"] == text
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "first i want to talk to a person",
+        "let me first speak with a human please",
+        "can a person tell me which one is best",
+        "how do i apply, can a person help me",
+    ],
+)
+def test_who_asks_for_a_person_gets_one_whatever_numbers_they_name(person: Person, text: str) -> None:
+    assert person.says(text).ticket is not None
+
+
+def test_what_they_add_of_themselves_is_remembered(person: Person) -> None:
+    person.says("which is best? i live in Kenya")
+
+    assert person.known.country == "KE"
+
+
+def test_which_to_take_first_compares_all(person: Person) -> None:
+    assert said(person.says("which one should i take first?")).count("Cost:") == 3
+
+
+@pytest.mark.parametrize("text", ["is number 0 free?", "is number 9 free?"])
+def test_a_number_that_nothing_has_is_told(person: Person, text: str) -> None:
+    assert person.says(text).action is Action.CLARIFY
+
+
+def test_only_the_first_page_s_first_is_called_the_best(person: Person) -> None:
+    assert "fits your words best" in said(person.says("which is best?"))
+    assert "fits your words best" not in said(person.says("is the third better than the second?"))
+    person.says("more")
+
+    assert "fits your words best" not in said(person.says("which is best?"))
+
+
+@pytest.mark.parametrize(
+    "text", ["is it safe? someone hacked me", "this is my first message: is this safe, a man asks me for money"]
+)
+def test_whether_something_else_is_safe_is_no_question_about_privacy(person: Person, text: str) -> None:
+    assert "/erase" not in said(person.says(text))
 
 
 def test_where_nothing_was_shown_nothing_is_compared(engine: Engine) -> None:
@@ -108,6 +156,13 @@ def test_where_nothing_was_shown_nothing_is_compared(engine: Engine) -> None:
         ("I have two years and one child", "en", []),
         ("j'ai deux enfants", "fr", []),
         ("in 2 weeks", "en", []),
+        ("it is my first time using a computer", "en", []),
+        ("starts on the 1st of march?", "en", []),
+        ("no, 2 of my friends also want it", "en", []),
+        ("học thứ hai và thứ ba được không", "vi", []),
+        ("começa na segunda?", "pt", []),
+        ("और कोई दूसरी ट्रेनिंग", "hi", []),
+        ("c'est ma première fois", "fr", []),
     ],
 )
 def test_numbers_within_a_sentence(text: str, language: str, numbers: list[int]) -> None:

@@ -41,14 +41,14 @@ def person(assistant: Assistant) -> Person:
 
 def asks(outcome: Outcome) -> bool:
     """Whether a reply asks which language they read best."""
-    return any(b.payload == "language:en" for message in outcome.messages for b in message.buttons)
+    return any(b.payload == "language:en" for message in outcome.last for b in message.buttons)
 
 
 @pytest.mark.parametrize("code", UNDERSTOOD)
 def test_they_get_the_answer_at_once_a_word_in_their_own_language_and_one_question(person: Person, code: str) -> None:
     outcome = person.says(ASKED[code])
 
-    answer, question = outcome.messages
+    (answer,), (question,) = outcome.messages, outcome.last
     own = OwnWords(code, "en")
     assert (outcome.action, outcome.language) == (Action.ANSWER, "en")
     assert answer.text.startswith(f"{own.not_spoken()}\nThese 3 fit best")
@@ -148,8 +148,22 @@ def test_a_wish_said_in_words_for_a_person_says_it_too(assistant: Assistant) -> 
 
 
 def test_who_is_not_welcomed_yet_is_told_who_runs_this_first(assistant: Assistant) -> None:
-    welcome, answer, question = Person(assistant, replace(Known(), welcomed=False)).says(ASKED["id"]).messages
+    outcome = Person(assistant, replace(Known(), welcomed=False)).says(ASKED["id"])
+
+    welcome, answer = outcome.messages
 
     assert "the facility" in welcome.text
     assert answer.text.startswith(OwnWords("id", "en").not_spoken())
-    assert question.buttons
+    assert asks(outcome)
+
+
+@pytest.mark.parametrize("text", ["berhenti kirim pesan", "đừng nhắn tin cho tôi nữa"])
+def test_who_wants_no_more_messages_is_asked_nothing(person: Person, text: str) -> None:
+    outcome = person.says(text)
+
+    assert outcome.action is Action.STOP
+    assert outcome.last == []
+
+
+def test_a_command_inside_a_message_says_it_too(person: Person) -> None:
+    assert said(person.says("mesajlarımı kim okuyor acaba")).startswith(OwnWords("tr", "en").not_spoken())

@@ -232,3 +232,23 @@ def test_who_chooses_a_language_is_written_to_in_it_about_an_open_request_too(ho
 
     assert house.rows(Ticket)[0].language == "fr"
     assert house.rows(Contact)[0].language_asked_at is not None
+
+
+def test_they_are_asked_for_a_language_after_all_else_is_said(house: House) -> None:
+    house.write("tôi muốn học nghề hàn ở Hà Nội")
+    house.work()
+
+    said = [delivery.text for delivery in house.rows(Delivery)]
+    assert said[-1].startswith("Bạn đọc tốt nhất")
+    assert "number 1" in said[-2]
+
+
+def test_who_asks_for_a_person_first_of_all_gets_one_who_speaks_their_language(house: House) -> None:
+    with house.database.write() as session:
+        session.add(Officer(login="e", name="E", role="officer", languages=["en"]))
+        french = Officer(login="f", name="F", role="officer", languages=["fr"])
+        session.add(french)
+    house.write("je veux parler à une personne")
+    house.work()
+
+    assert house.rows(Ticket)[0].offered_to == french.id
