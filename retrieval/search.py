@@ -53,7 +53,6 @@ WEIGHTS = {
     "other_language": 0.02,
     "foreign_language": -0.84,
     "free": 0.06,
-    "partly_free": -0.2,
     "scholarship": 0.31,
     "certificate": 0.14,
     "format": 0.2,
@@ -292,9 +291,7 @@ def _terms(record: Record, question: Question) -> dict[str, float]:
     features: dict[str, float] = {}
     features |= _language(record, question)
     if record.cost is not None:
-        free, partly = record.cost[0] in {"free", "sponsored"}, record.cost[0] != "paid"
-        features["free"] = 1.0 if free else 0.4 if partly else 0.0
-        features["partly_free"] = float(question.free and partly and not free)
+        features["free"] = 1.0 if record.cost[0] in {"free", "sponsored"} else 0.4 if record.cost[0] != "paid" else 0.0
     if question.scholarship:
         features["scholarship"] = float(bool({"sponsored", "scholarships"} & set(record.cost or ())))
     if question.certificate:

@@ -135,11 +135,12 @@ def starts() -> None:
                 post(questions()[0], cookie)
                 answered(cookie, 3)
                 print(f"start ({name}): a question asked at once is answered after {time.perf_counter() - began:.1f} s")
-                for text in questions():
+                some = questions()[::3]
+                for text in some:
                     post(text, cookie := secrets.token_urlsafe(32))
-                answered(cookie, 3)
+                answered(cookie, 2)  # without a welcome, if it is of somebody in danger
                 used = memory(process.pid)
-                print(f"memory ({name}, {len(questions())} questions): {used['VmRSS']} MB, peak {used['VmHWM']} MB")
+                print(f"memory ({name}, {len(some)} questions): {used['VmRSS']} MB, peak {used['VmHWM']} MB")
 
 
 if __name__ == "__main__":
