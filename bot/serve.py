@@ -19,7 +19,7 @@ from bot.logs import set_up
 from bot.service import InUse, Service
 from bot.signals import Signal
 from bot.web import Server, create_app
-from bot.webhooks import Webhooks, for_officers
+from bot.webhooks import for_officers
 from channels.contract import Inbound, Malformed, Press, SendError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _serve(assembly: Assembly, service: Service) -> None:
     app = create_app(parts)
     first = assembly.open_desk(app, stopping)
     config = uvicorn.Config(
-        Webhooks(app, parts),
+        app,
         settings.host,
         settings.port,
         log_level="warning",

@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable
 from hmac import compare_digest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -21,6 +21,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from bot import confirm, join, metrics, public
 from bot.pages import assets, render
 from bot.webchat import Parts, language_of, routes
+from bot.webhooks import Webhooks
 from locales import translations
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ def create_app(parts: Parts) -> FastAPI:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that ends the open event streams when it stops; they would hold it up otherwise."""
+    """A uvicorn server that answers what providers call before the app, and ends the event streams when it stops."""
 
     def __init__(self, config: uvicorn.Config, parts: Parts, started: Callable[[], None] = lambda: None) -> None:
         """Serve `config`, an app made for `parts`; `started` is called once the page can be opened."""
+        config.app = Webhooks(cast("ASGIApp", config.app), parts)
         config.proxy_headers = False  # uvicorn believes any proxy on this machine; we only those that are set
         config.timeout_graceful_shutdown = LAST
         super().__init__(config)

@@ -129,12 +129,11 @@ def front(port: int) -> None:
     from bot.settings import Settings
     from bot.signals import Signal
     from bot.web import Server, create_app
-    from bot.webhooks import Webhooks
 
     assembly = Assembly(Settings())
     assembly.prepare()
     parts = assembly.parts_of_page(lambda: True, Signal())
-    app = Webhooks(create_app(parts), parts)
+    app = create_app(parts)
     config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, server_header=False, log_config=None)
     Server(config, parts, settle).run()
 

@@ -17,7 +17,6 @@ from bot.intake import Intake
 from bot.settings import Settings
 from bot.signals import Signal
 from bot.web import Parts, Server, create_app
-from bot.webhooks import Webhooks
 from channels.contract import Channel
 from channels.web import WebChannel
 from store import outbox
@@ -122,9 +121,7 @@ class Site:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Serve on a real port, and answer."""
-        server = Server(
-            uvicorn.Config(Webhooks(self.app, self.parts), "127.0.0.1", self.port, log_level="warning"), self.parts
-        )
+        server = Server(uvicorn.Config(self.app, "127.0.0.1", self.port, log_level="warning"), self.parts)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         deadline = time.monotonic() + 10
