@@ -97,8 +97,9 @@ def update() -> None:
         for code in LANGUAGES:
             if code != DEFAULT:
                 _update(code, source, domain)
+    whole, own = template(), _extracted(OWN_METHODS)
     for code in UNDERSTOOD:
-        _update(code, template() if _is_begun(code) else _extracted(OWN_METHODS), DOMAIN)
+        _update(code, whole if len(read(code)) > len(own) else own, DOMAIN)  # more only once it was begun
 
 
 def begin(code: str) -> None:
@@ -111,10 +112,6 @@ def _update(code: str, source: Catalog, domain: str) -> None:
     catalog.update(source, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     write(code, catalog, domain)
-
-
-def _is_begun(code: str) -> bool:
-    return len(read(code)) > len(_extracted(OWN_METHODS))
 
 
 def write(code: str, catalog: Catalog, domain: str = DOMAIN) -> None:
