@@ -55,10 +55,12 @@ class Cards:
     ) -> Outgoing:
         """Everything a person needs to decide. `linked`: what belongs to it, with the numbers that open it."""
         replies = self._replies
-        summary = record.summaries.get(replies.code, record.summaries["en"])
+        summary = record.summaries.get(replies.code)
+        if summary is None:  # in English, and says so
+            summary = f"{replies.run(record.summaries['en'])} ({replies.tongue('en')})"
         lines = [
             f"*{self._name(record)}* – {replies.run(record.provider)}",
-            replies.run(summary) if replies.code not in record.summaries else summary,
+            summary,
             *(["✓ " + self.why(reasons)] if reasons else []),
             *self.facts(record),
             *([self.link(record)] if record.url else []),

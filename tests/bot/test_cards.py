@@ -69,3 +69,11 @@ def test_groups_of_countries_have_a_name_in_every_language(code: str) -> None:
 
     for group in ("DEVELOPING", "ARAB", "ASIA_PACIFIC", "EU"):
         assert own.country(group) != english.country(group)
+
+
+def test_a_summary_that_is_not_in_the_reader_s_language_says_which_it_is_in() -> None:
+    record = Record.model_validate({**PLAIN, "summaries": {"en": "Learn to type.", "sw": "Jifunze kuchapa."}})
+
+    assert "Learn to type. (anglais)\n" in Cards(Replies("fr")).details(record).text
+    assert "Jifunze kuchapa.\n" in Cards(Replies("sw")).details(record).text
+    assert "Learn to type.\n" in Cards(Replies("en")).details(record).text
