@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.answers import Answers
-from bot.controls import ABOUT
+from bot.cards import Cards
 from bot.numbers import mentioned
 from bot.outcome import Known, Outcome
 from bot.replies import Replies
@@ -13,7 +13,7 @@ from retrieval.question import Question
 from retrieval.records import Record
 from retrieval.search import SHOWN
 
-COMPARE, PARTICULARS = ABOUT
+COMPARE, PARTICULARS = "compare", "particulars"
 _FEW = 3
 """Words up to which a bare digit beside a demand is a choice: “is 2 free?”."""
 
@@ -31,17 +31,17 @@ class About:
             return None
         named = _numbers(question, known)
         numbers = [number for number in named if 1 <= number <= len(shown)]
-        if numbers or COMPARE in question.controls:
+        if numbers or COMPARE in question.about:
             if _topics(question) - known.question().topics.keys() or (not numbers and _narrows(question)):
                 return None
-            if COMPARE in question.controls or len(numbers) > 1:
+            if COMPARE in question.about or len(numbers) > 1:
                 every = range(1, min(len(shown), SHOWN) + 1)
                 return self._compare(numbers if len(numbers) > 1 else list(every), language, known)
             record = self._record(numbers[0], known)
             return self._answers.details(record, language, known) if record else None
         if named and question.constrains:
             return Outcome(Action.CLARIFY, language, [Replies(language).no_number()], context=known.context)
-        new = _topics(question) or _narrows(question) or PARTICULARS not in question.controls
+        new = _topics(question) or _narrows(question) or PARTICULARS not in question.about
         return None if new else self._particulars(language, known)
 
     def _compare(self, numbers: list[int], language: str, known: Known) -> Outcome | None:
@@ -50,7 +50,7 @@ class About:
             return None
         last, shown = known.context["last"], known.context.get("shown", [])
         best = 1 in records and shown[: len(last)] == last  # “more” goes on with what fits less
-        message = self._answers.side_by_side(records, language, best=best)
+        message = Cards(Replies(language)).side_by_side(records, best=best)
         return Outcome(Action.ANSWER, language, [message], context=known.context)
 
     def _particulars(self, language: str, known: Known) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from bot import offer_talk
 from bot.cards import Cards
@@ -84,14 +84,10 @@ class Answers:
     def again(self, language: str, known: Known) -> Outcome:
         """The cards that were shown last, in another language."""
         question = known.question()
-        records = [record for record in map(self.engine.record, known.context.get("last", ())[:SHOWN]) if record]
-        results = [Result(record, 0.0, {}, reasons(record, question)) for record in records]
+        records = map(self.engine.record, known.context.get("last", ())[:SHOWN])
+        results = _results((record for record in records if record), question)
         messages = [Cards(Replies(language)).answer(results)] if results else []
         return Outcome(Action.SMALLTALK, language, messages, context=known.settled())
-
-    def side_by_side(self, records: Mapping[int, Record], language: str, *, best: bool) -> Outgoing:
-        """What decides of several records, by the numbers that they were shown under. `best`: the first fits best."""
-        return Cards(Replies(language)).side_by_side(records, best=best)
 
     def details(self, record: Record, language: str, known: Known) -> Outcome:
         """The long card; under software or an experience also what belongs to it, numbered on after what was shown."""
@@ -115,7 +111,7 @@ class Answers:
             return None
         before = known.question()
         found = [r for r in self.engine.linked(thing.id, before) if r.kind in kinds][:SHOWN]
-        results = [Result(record, 0.0, {}, reasons(record, before)) for record in found]
+        results = _results(found, before)
         if not results:
             return None
         outcome = self._cards(results, before, language, known.context.get("shown", ()))
@@ -153,3 +149,8 @@ class Answers:
         action = Action.HANDOFF if cause is Cause.PERSON else Action.ESCALATE
         request = TicketRequest(cause, need, lines.get(cause, ""), urgent=cause is Cause.DISTRESS)
         return Outcome(action, language, ticket=request, context=known.context)
+
+
+def _results(records: Iterable[Record], question: Question) -> list[Result]:
+    """Records that no search has ranked, with why they fit."""
+    return [Result(record, 0.0, {}, reasons(record, question)) for record in records]

@@ -14,8 +14,6 @@ from retrieval.words import is_han, words
 SLASHES = frozenset(
     {"stop", "start", "erase", "export", "me", "privacy", "help", "language", "person", "new", "more", "cancel"}
 )
-ABOUT = ("compare", "particulars")
-"""What is said of results that were shown: no commands, `bot.about` answers them."""
 _LONGEST, _LONGEST_HAN = 10, 16
 """Words up to which a message can be a command; a Chinese character is one."""
 _NAME = re.compile("[a-z]*")
@@ -62,7 +60,7 @@ def _spoken(found: list[str], known: str | None) -> Control | None:
         return Control(title)
     for language in dict.fromkeys((*((known,) if known in languages() else ()), *languages())):
         whole = vocabulary(language).concepts.whole(found)
-        meant = sorted(t for t in whole if concepts()[t].facet is Facet.CONTROL and t not in ABOUT)
+        meant = sorted(target for target in whole if concepts()[target].facet is Facet.CONTROL)
         if meant:  # "is anyone there?" asks for a person too; who waits already is told of that
             return Control("waiting" if "waiting" in meant else meant[0])
     return None

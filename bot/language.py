@@ -64,7 +64,7 @@ def explained(outcome: Outcome, question: Question, known: Known) -> Outcome:
     done = outcome.action in {Action.STOP, Action.ERASE} or known.stopped
     if not known.language_asked and not done:
         country = outcome.remember.get("country") or known.country
-        outcome.last = [own.ask(shared(question.language, country))]
+        outcome.afterwards = [own.ask(shared(question.language, country))]
         outcome.remember["language_asked"] = True
     return outcome
 

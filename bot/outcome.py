@@ -94,7 +94,7 @@ class Outcome:
     action: Action
     language: str
     messages: list[Outgoing] = field(default_factory=list)
-    last: list[Outgoing] = field(default_factory=list)
+    afterwards: list[Outgoing] = field(default_factory=list)
     """What is asked once everything else has been said: what comes of a ticket or a decision, too."""
     shown: tuple[str, ...] = ()
     context: dict[str, Any] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Outcome:
         return replace(
             later,
             messages=[*self.messages, *later.messages],
-            last=[*self.last, *later.last],
+            afterwards=[*self.afterwards, *later.afterwards],
             shown=later.shown or self.shown,
             remember=self.remember | later.remember,
             ticket=urgent or later.ticket or self.ticket,

@@ -161,7 +161,7 @@ class Replies:
 
     def privacy(self, operator: str, days: int, link: str) -> Outgoing:
         """To “who reads my messages?”, in the words of the page on privacy."""
-        run = self._(
+        who = self._(
             "Dalil is run by the %(operator)s. It is an automatic assistant: a program answers, unless it says that an "
             "officer does."
         )
@@ -171,7 +171,7 @@ class Replies:
             days,
         )
         lines = [
-            run % {"operator": self.run(operator)},
+            who % {"operator": self.run(operator)},
             self._("If you ask for a person, an officer reads the conversation in order to help you."),
             self._("Your number or address is kept encrypted, and no provider gets it from us."),
             kept % {"days": days},

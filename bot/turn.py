@@ -23,6 +23,7 @@ from bot.outcome import Act, Heard, Known, Manners, Outcome
 from bot.replies import Replies
 from channels.contract import Kind
 from retrieval.engine import Action, Engine
+from retrieval.language import identify
 from retrieval.leaning import Way
 from retrieval.question import Question
 from retrieval.understanding import understand
@@ -72,7 +73,7 @@ class Assistant:
         if not welcomed and not in_danger and (outcome.messages or outcome.ticket):
             self._welcome(outcome)
         if outcome.action is not Action.HELD or outcome.messages:  # what an officer had us ask may be answered later
-            said = [*outcome.messages, *outcome.last]
+            said = [*outcome.messages, *outcome.afterwards]
             outcome.context["offered"] = [[b.title, b.payload] for message in said for b in message.buttons]
         outcome.context["seconds"] = round(time.monotonic() - started, 4)
         return outcome
@@ -86,7 +87,8 @@ class Assistant:
     def _command(self, command: Control, known: Known) -> Outcome:
         outcome = self._commands.obey(command, command.text, known)
         if command.name != "language" and not command.text.startswith("/"):
-            outcome = explained(outcome, self._understand(command.text, known), known)
+            said = Question(text=command.text, language=identify(command.text, known.language).code)
+            outcome = explained(outcome, said, known)
         if known.held and command.name == "new":
             outcome.acts = (*outcome.acts, Act("return"))
         return outcome
@@ -121,7 +123,7 @@ class Assistant:
             outcome = self._commands.obey(command, text, replace(known, language=language))
             return explained(outcome, question, known)
         said = self._answers.linked(question, language, known) or self._about.hear(question, language, known)
-        question = replace(question, topics={}) if said else _in_context(question, known)
+        question = Question(language=question.language, text=question.text) if said else _in_context(question, known)
         outcome = said or self._answers.look_up(question, text, language, known)
         trouble = bool(question.needs) and _TROUBLE.issuperset(question.needs) and not question.searchable
         if known.closed and (trouble or outcome.action is Action.CLARIFY):  # "the link does not work"

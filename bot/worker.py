@@ -140,7 +140,7 @@ class Worker:
         ticket_id = self._ticket(session, conversation_id, known, outcome)
         _send_in(session, conversation_id, outcome)
         tickets.add_media(session, conversation_id, [message.kind for message in messages if message.kind in _MEDIA])
-        for message in [*outcome.messages, *self._exported(session, conversation_id, outcome), *outcome.last]:
+        for message in [*outcome.messages, *self._exported(session, conversation_id, outcome), *outcome.afterwards]:
             limit = self._limits.get(known.channel)
             of: dict[str, Any] = {"turn_id": kept_turn, "ticket_id": ticket_id}
             put(session, limit, conversation_id, outcome.language, message, **of, locked=True)

@@ -25,6 +25,7 @@ class Facet(StrEnum):
     REFUSE = "refuse"
     DISTRESS = "distress"
     CONTROL = "control"
+    ABOUT = "about"
     SMALLTALK = "smalltalk"
     SIGNAL = "signal"
 

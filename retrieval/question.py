@@ -48,6 +48,8 @@ class Question:
     smalltalk: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     """Controls said inside a longer text; a control that is the whole text is found before (`bot.controls`)."""
+    about: tuple[str, ...] = ()
+    """What is asked of results that were shown, if any were: to compare them, or how one joins."""
     unknown: tuple[str, ...] = ()
     """Words that nothing knows: neither vocabulary, places nor function words."""
     length: int = 0

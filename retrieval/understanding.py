@@ -41,8 +41,6 @@ _TYPO_CONFIDENCE = 0.6
 _GRAVE = frozenset({Facet.DISTRESS, Facet.REFUSE, Facet.ELSEWHERE, Facet.NEED, Facet.CONTROL})
 _LEARNING = frozenset({"learn", "course"})
 """Wishes that count inside the name of a topic too: "a spoken English course"."""
-_ASIDE = ("not", "compare", "particulars", "privacy")
-"""What hides nothing that stands within it: “how do I sign up” is a wish to learn all the same."""
 _FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
 
 
@@ -117,17 +115,20 @@ def _concepts(found: list[str], active: tuple[str, ...], breaks: frozenset[int])
         if language == own or not _just_a_word(found, m, known_words)
     }
     # A "not" counts wherever it stands, also inside "does not fit", which might be the answer to results.
-    framing = [m for m in matches if _facet(m) in _FRAMES and m.target not in _ASIDE]
-    asides = [m for target in _ASIDE for m in longest(m for m in matches if m.target == target)]
-    naming = [m for m in matches if _facet(m) not in _FRAMES and _facet(m) is not Facet.DISTRESS]
+    framing = [m for m in matches if _facet(m) in _FRAMES and m.target != "not"]
+    nots = longest(m for m in matches if m.target == "not")
+    # "How do I sign up" may be asked about results, and is a wish to learn all the same: it hides nothing.
+    about = longest(m for m in matches if _facet(m) is Facet.ABOUT)
+    naming = [m for m in matches if _facet(m) not in {*_FRAMES, Facet.DISTRESS, Facet.ABOUT}]
     # Somebody in danger is heard, whatever else the words around it may mean.
     kept = _longest(naming) + longest(m for m in matches if _facet(m) is Facet.DISTRESS)
     framing = [m for m in framing if _facet(m) is not Facet.NEED or not _is_of_a_course(m, kept, framing)]
-    return kept + [
+    framed = [
         m
-        for m in (*longest(framing), *asides)
+        for m in (*longest(framing), *nots)
         if m.target in _LEARNING or not any(_inside(m, k) and k.length > m.length for k in kept)
     ]
+    return [*kept, *framed, *about]
 
 
 def _longest(naming: list[Match]) -> list[Match]:
@@ -280,6 +281,7 @@ def _question(
                 if _facet(m) is Facet.CONTROL and (_is_phrase(found, m) or m.length == len(found))
             )
         ),
+        about=_of(wanted, Facet.ABOUT),
         asks_someone=any(m.target == "person-phrase" for m in wanted),
         unknown=tuple(
             w

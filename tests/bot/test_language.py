@@ -41,14 +41,14 @@ def person(assistant: Assistant) -> Person:
 
 def asks(outcome: Outcome) -> bool:
     """Whether a reply asks which language they read best."""
-    return any(b.payload == "language:en" for message in outcome.last for b in message.buttons)
+    return any(b.payload == "language:en" for message in outcome.afterwards for b in message.buttons)
 
 
 @pytest.mark.parametrize("code", UNDERSTOOD)
 def test_they_get_the_answer_at_once_a_word_in_their_own_language_and_one_question(person: Person, code: str) -> None:
     outcome = person.says(ASKED[code])
 
-    (answer,), (question,) = outcome.messages, outcome.last
+    (answer,), (question,) = outcome.messages, outcome.afterwards
     own = OwnWords(code, "en")
     assert (outcome.action, outcome.language) == (Action.ANSWER, "en")
     assert answer.text.startswith(f"{own.not_spoken()}\nThese 3 fit best")
@@ -162,7 +162,7 @@ def test_who_wants_no_more_messages_is_asked_nothing(person: Person, text: str) 
     outcome = person.says(text)
 
     assert outcome.action is Action.STOP
-    assert outcome.last == []
+    assert outcome.afterwards == []
 
 
 def test_a_command_inside_a_message_says_it_too(person: Person) -> None:
