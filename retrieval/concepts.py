@@ -15,6 +15,7 @@ class Facet(StrEnum):
 
     TOPIC = "topic"
     AUDIENCE = "audience"
+    GENDER = "gender"
     LEVEL = "level"
     COST = "cost"
     CERTIFICATE = "certificate"

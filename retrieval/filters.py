@@ -86,6 +86,8 @@ def local(record: Record) -> bool:
 def _admits_group(record: Record, question: Question) -> bool:
     groups = record.eligibility.groups
     said = set(question.audiences)
+    if question.male and groups and set(groups) <= WOMEN:
+        return False
     if not groups or "everyone" in groups or not said or said & set(groups):
         return True
     if set(groups) <= OFFICIALS | {"technical-professionals", "network-operators"}:

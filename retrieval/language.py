@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import exp
 from typing import Any
+from unicodedata import normalize
 
 from retrieval.vocabulary import languages, vocabulary
 from retrieval.words import words
@@ -46,6 +47,15 @@ _OF_SCRIPT = {
     "tamil": ("ta",),
 }
 _LATIN = tuple("en fr es pt sw ha so yo id tr vi de it nl pl ro rw zu xh tl ms uz az ca cs sv".split())
+_MARKED = {
+    "es": re.compile(r"[¿¡]|\wí\b"),
+    "fr": re.compile(r"\bà\b"),
+    "pt": re.compile(r"\b[éà]\b"),
+}
+"""What one of three close languages writes, and `words` forgets: “o que é”, “no entendí”, “à Dakar”."""
+_TONED = re.compile("[ăđơưṣ\u0300-\u036f\u1ea0-\u1ef9]", re.IGNORECASE)
+"""What Vietnamese and Yoruba write, who have those marks too."""
+_WEIGHT_OF_MARKS = 1.5
 _WEIGHT_OF_VOTES = 4.0
 _WEIGHT_OF_CLD2 = 1.0
 _WEIGHT_OF_DOMAIN = 0.4
@@ -83,6 +93,8 @@ def identify(text: str, known: str | None = None) -> Identified:
     for code, share in _cld2(text).items():
         if code in allowed:
             scores[code] += _WEIGHT_OF_CLD2 * share * _trust(code, votes, found)
+    for code in _marked(text):
+        scores[code] += _WEIGHT_OF_MARKS
     if len(allowed) == 1:
         scores[allowed[0]] += 1.0
     if script == "latin" and not known and all(map(_is_english, found)):
@@ -99,6 +111,14 @@ def identify(text: str, known: str | None = None) -> Identified:
         second, rest = _HINDI if best == _URDU else _URDU, lead  # read with both
     confidence = 1.0 if len(allowed) == 1 else 1 / (1 + exp(-3 * (lead - rest)))
     return Identified(best, confidence, second)
+
+
+def _marked(text: str) -> list[str]:
+    """The languages that write letters of `text` as they stand there."""
+    text = normalize("NFC", text)
+    if text.isascii() or _TONED.search(text):
+        return []
+    return [code for code, marks in _MARKED.items() if marks.search(text)]
 
 
 def _is_english(word: str) -> bool:

@@ -22,6 +22,8 @@ class Question:
     guessed: bool = False
     """Whether topics, or what a person is needed for, are only the most likely: no word names them."""
     audiences: tuple[str, ...] = ()
+    male: bool = False
+    """Whether the one who is to learn is said to be a man or a boy, and no woman or girl is with him."""
     level: str | None = None
     age: int | None = None
     countries: tuple[str, ...] = ()
@@ -88,6 +90,7 @@ class Question:
             taught_in=by.taught_in or self.taught_in,
             not_taught_in=by.not_taught_in or self.not_taught_in,
             audiences=by.audiences or self.audiences,
+            male=by.male or (self.male and not by.audiences),
             level=by.level or self.level,
             age=by.age or self.age,
             free=by.free or self.free,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from retrieval.concepts import Facet, concepts
 from retrieval.demands import VERB_LAST, language_demands, negations, written_on
+from retrieval.filters import WOMEN
 from retrieval.guess import guess
 from retrieval.language import Identified, identify
 from retrieval.leaning import settle
@@ -29,6 +30,7 @@ Encode = Callable[[str, str], NDArray[np.float32] | None]
 _CLAUSE_END = re.compile(r"[;!?،؛؟۔।፣፤።፥，。；！？\n]|[,.:](?=\s|$)")
 _AGE = re.compile(
     r"\b(\d{1,2})\s*(?:-?\s*(?:years?|yrs?|yr|yo|y o|ans|anos|лет|год\w*|سنه|عام\w*|岁|歲|miaka|mwaka|shekar\w*|አመት|"
+    r"amet\w*|sana|3am|"
     r"বছর\w*|साल\w*|वर्ष\w*|बर्ष\w*|saal|bochor|barsh?a\w*|سال\w*|برس|yas\w*|tahun\w*|thn|tuoi|jir\w*|odun)"
     r"(?:\b|$))|"
     r"\b(?:miaka|shekaru|umri|aged?|im|i m|i am|عمري|عمر|ዕድሜዬ|እድሜዬ|j ai|tengo|tenho|мне|"
@@ -41,6 +43,8 @@ _TYPO_CONFIDENCE = 0.6
 _GRAVE = frozenset({Facet.DISTRESS, Facet.REFUSE, Facet.ELSEWHERE, Facet.NEED, Facet.CONTROL})
 _LEARNING = frozenset({"learn", "course"})
 """Wishes that count inside the name of a topic too: "a spoken English course"."""
+_WHO = (Facet.AUDIENCE, Facet.GENDER)
+_NAMING = (Facet.TOPIC, *_WHO, Facet.COST, Facet.CERTIFICATE, Facet.FORMAT, Facet.LEVEL)
 _FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
 
 
@@ -134,10 +138,10 @@ def _concepts(found: list[str], active: tuple[str, ...], breaks: frozenset[int])
 def _longest(naming: list[Match]) -> list[Match]:
     """The matches that no longer one contains; of another kind, what stands in its gap, or is who asks, counts too."""
     kept = longest(naming)
-    for facet in (Facet.TOPIC, Facet.AUDIENCE, Facet.COST, Facet.CERTIFICATE, Facet.FORMAT, Facet.LEVEL):
+    for facet in _NAMING:
         for match in longest(m for m in naming if _facet(m) is facet):
             around = [k for k in kept if _inside(match, k) and _facet(k) is not facet]
-            if around and match not in kept and (facet is Facet.AUDIENCE or all(k.loose for k in around)):
+            if around and match not in kept and (facet in _WHO or all(k.loose for k in around)):
                 kept.append(match)
     return kept
 
@@ -257,6 +261,7 @@ def _question(
         language=identified.code,
         topics=_topics(wanted),
         audiences=_audiences(_of(wanted, Facet.AUDIENCE), age),
+        male=bool(_of(wanted, Facet.GENDER)) and not WOMEN & set(_of(wanted, Facet.AUDIENCE)),
         level=next(iter(_of(wanted, Facet.LEVEL)), None),
         age=age,
         countries=tuple(dict.fromkeys(m.target for m in places)),

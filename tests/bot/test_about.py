@@ -206,6 +206,22 @@ def test_they_are_understood_in(code: str, number: int) -> None:
     assert ("compare", "particulars", "privacy")[number] in (*question.about, *question.controls)
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("fr", "compare les deux premiers"),
+        ("es", "compara los dos primeros"),
+        ("pt", "compara os dois primeiros"),
+        ("ru", "сравни первые два"),
+        ("zh", "比较前两个"),
+        ("sw", "linganisha ya kwanza na ya pili"),
+        ("hi", "पहले दो की तुलना करो"),
+    ],
+)
+def test_to_compare_is_understood_as_an_order_too_in(code: str, text: str) -> None:
+    assert "compare" in understand(text, code).about
+
+
 @pytest.mark.parametrize("code", languages())
 def test_every_language_has_words_for_them(code: str) -> None:
     from retrieval.vocabulary import FOLDER

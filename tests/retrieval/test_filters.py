@@ -74,3 +74,20 @@ def test_what_a_person_cannot_join_or_has_ruled_out_is_never_offered(
     fields: dict[str, Any], asked: dict[str, Any], stopped_by: Barrier | None
 ) -> None:
     assert barrier(record(**fields), Question(**asked)) is stopped_by
+
+
+@pytest.mark.parametrize(
+    ("male", "groups", "found"),
+    [
+        (True, ["women-girls"], Barrier.GROUP),
+        (False, ["women-girls"], None),
+        (True, ["women-girls", "youth"], None),
+        (True, ["everyone"], None),
+    ],
+)
+def test_a_man_or_a_boy_is_not_sent_to_what_is_for_women_alone(
+    male: bool, groups: list[str], found: Barrier | None
+) -> None:
+    offer = record(eligibility={**OPEN, "groups": groups})
+
+    assert barrier(offer, Question(male=male)) is found

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
+from retrieval.language import identify
 from retrieval.understanding import understand
 
 
@@ -63,3 +66,34 @@ def test_words_that_everybody_borrows_are_english_unless_the_talk_is_in_another_
     text: str, known: str | None, code: str
 ) -> None:
     assert understand(text, known).language == code
+
+
+@pytest.mark.parametrize(
+    ("text", "male"),
+    [
+        ("coding class for my son", True),
+        ("coding class for my daughter", False),
+        ("coding class for my son and my daughter", False),
+        ("cours de code pour mon fils", True),
+        ("хочу записать моего сына на программирование", True),
+        ("coding class for my child", False),
+    ],
+)
+def test_a_learner_is_male_only_where_that_is_said_and_nobody_else_is_to_learn(text: str, male: bool) -> None:
+    assert understand(text).male is male
+
+
+def test_a_son_is_forgotten_once_a_follow_up_is_about_somebody_else() -> None:
+    asked = understand("coding class for my son")
+
+    assert asked.narrowed(understand("a free one")).male
+    assert not asked.narrowed(understand("and for women?")).male
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("o que é X-Road?", "pt"), ("é pago?", "pt"), ("no entendí", "es"), ("à Dakar", "fr"), ("ọfẹ ni?", "yo")],
+)
+def test_accents_tell_close_languages_apart(text: str, language: str) -> None:
+    assert identify(text).code == language
+    assert identify(unicodedata.normalize("NFD", text)).code == language
