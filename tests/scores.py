@@ -1,7 +1,8 @@
 """Writes docs/scores.md: `python -m tests.scores` (`make scores`). A test checks that it says what the code does.
 
 Every question of `tests/questions/` is put to the assistant as a fresh contact would. `untouched.jsonl` was opened for
-measuring only; `developed.jsonl`, `a.jsonl` and `b.jsonl` were looked at while building, so they flatter.
+measuring only; the others were looked at while building, so they flatter. What the last of them, `c.jsonl`, showed
+before anybody looked stands in docs/retrieval.md.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from retrieval.lexical import stems
 
 QUESTIONS = Path(__file__).parent / "questions"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "scores.md"
-SETS = ("untouched", "developed", "a", "b")
+SETS = ("untouched", "developed", "a", "b", "c")
 GROUPS = {
     "en fr es pt ar ru zh": ("en", "fr", "es", "pt", "ar", "ru", "zh"),
     "sw ha am bn hi": ("sw", "ha", "am", "bn", "hi"),
