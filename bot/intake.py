@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,9 +41,9 @@ EPISODE = timedelta(minutes=10)
 _MINUTE = timedelta(minutes=1)
 _MOST_TOGETHER = 200
 """Requests that are written in one transaction."""
-_GATHER = 0.003
-"""Seconds that are left to more requests after some came together: the disk is written to less often, and two threads
-do not fight for the interpreter."""
+_GATHER = 0.005
+"""Seconds that are left, after some requests came together, until as many are there again: the disk is written to less
+often, and two threads do not fight for the interpreter."""
 
 
 class _Fate(Enum):
@@ -92,7 +91,7 @@ class Intake:
         self._arrived = arrived
         self._waiting: list[_Request] = []
         self._queue, self._writing = threading.Lock(), False
-        self._busy = False
+        self._expected, self._enough = 0, threading.Event()
         self._writer = ThreadPoolExecutor(1, "intake")
 
     def receive(self, brought: Iterable[Inbound | Status], channel: str = "", origin: str | None = None) -> int:
@@ -118,6 +117,8 @@ class Intake:
         """Let a request wait to be written."""
         with self._queue:
             self._waiting.append(request)
+            if 0 < self._expected <= len(self._waiting):
+                self._enough.set()
             written, self._writing = self._writing, True
         if not written:
             self._writer.submit(self._write)
@@ -137,12 +138,13 @@ class Intake:
 
     def _next(self) -> list[_Request]:
         """The requests that are written next; none if nothing waits."""
-        if self._busy:
-            time.sleep(_GATHER)
+        if self._expected:
+            self._enough.wait(_GATHER)
         with self._queue:
             together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
             self._writing = bool(together)
-        self._busy = len(together) > 1
+            self._expected = len(together) if len(together) > 1 else 0
+            self._enough.clear()
         return together
 
     def _commit_or_part(self, together: Sequence[_Request]) -> None:
