@@ -32,6 +32,7 @@ guess: .venv/developing # learns retrieval/weights anew; takes scipy, which noth
 	$(BIN)/python -m pip install --quiet scipy
 	$(BIN)/python -m retrieval.learn
 	$(BIN)/python -m retrieval.learn_leaning
+	$(BIN)/python -m retrieval.learn_wishes
 
 bench: .venv/developing
 	$(BIN)/python -m tests.bench

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from retrieval.patterns import Match
-from retrieval.vocabulary import vocabulary
+from retrieval.vocabulary import Frame, vocabulary
 
 VERB_LAST = frozenset({"hi", "bn", "am", "tr", "ur", "ne", "fa", "so"})
 """Languages whose verbs, and so most of their negations, come last."""
@@ -38,9 +40,12 @@ def language_demands(
     demanded: list[str] = []
     unwanted: list[str] = []
     spoken: list[str] = []
+    welcome = {match.target for match in named if _would_do(found, match, active)}
     asked = [_asked_for(found, match, active) for match in named]
     stated = _shared(named, negations(named, matches, breaks, language), asked)
     for match, wanted, (before, after) in zip(named, asked, stated, strict=True):
+        if match.target in welcome:
+            continue
         if before or (after and language in VERB_LAST):
             unwanted.append(match.target)
         elif wanted and not after:  # "English is no problem" asks for nothing
@@ -51,7 +56,20 @@ def language_demands(
         demanded, spoken = [language], [code for code in spoken if code != language]
     if unwanted and not demanded and language not in unwanted:  # "not in English" wants one's own
         demanded = [language]
+    beside = _beside(named, matches, demanded) & set(spoken)
+    demanded, spoken = [*demanded, *beside], [code for code in spoken if code not in beside]
+    if demanded:  # "in Nepali, English is fine too"
+        demanded += welcome
+    else:
+        spoken += welcome
     return tuple(dict.fromkeys(demanded)), tuple(dict.fromkeys(unwanted)), tuple(dict.fromkeys(spoken))
+
+
+def _beside(named: list[Match], matches: list[Match], demanded: list[str]) -> set[str]:
+    """Languages that an "or" joins to one that is demanded: "Ukrainian or Russian"."""
+    joints = {(match.start, match.end) for match in matches if match.target == "either"}
+    pairs = [(a.target, b.target) for a, b in pairwise(named) if (a.end, b.start) in joints]
+    return {one for a, b in pairs for one, other in ((a, b), (b, a)) if other in demanded}
 
 
 def _shared(named: list[Match], stated: list[Negation], asked: list[bool]) -> list[Negation]:
@@ -68,15 +86,20 @@ def _shared(named: list[Match], stated: list[Negation], asked: list[bool]) -> li
 
 def _asked_for(found: list[str], match: Match, active: tuple[str, ...]) -> bool:
     """Whether the words around a language's name turn it into a demand ("in {}", "{} में", "بال{}")."""
-    if written_on(found, match):
-        return True
-    for language in active:
-        for frame in vocabulary(language).in_language:
-            before = tuple(found[max(0, match.start - len(frame.before)) : match.start])
-            after = tuple(found[match.end : match.end + len(frame.after)])
-            if not frame.written_on and before == frame.before and after == frame.after:
-                return True
-    return False
+    frames = (frame for language in active for frame in vocabulary(language).in_language)
+    return written_on(found, match) or any(_stands_in(found, match, frame) for frame in frames)
+
+
+def _would_do(found: list[str], match: Match, active: tuple[str, ...]) -> bool:
+    """Whether a language is said to do as well ("{} is fine too"), which demands nothing."""
+    frames = (frame for language in active for frame in vocabulary(language).also_language)
+    return any(_stands_in(found, match, frame) for frame in frames)
+
+
+def _stands_in(found: list[str], match: Match, frame: Frame) -> bool:
+    before = tuple(found[max(0, match.start - len(frame.before)) : match.start])
+    after = tuple(found[match.end : match.end + len(frame.after)])
+    return not frame.written_on and before == frame.before and after == frame.after
 
 
 def written_on(found: list[str], match: Match) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from retrieval.delta import Overlay
 from retrieval.embeddings import RememberedEmbeddings, SentenceEmbeddings, Vectors
-from retrieval.filters import barrier, kinds_asked_for
+from retrieval.filters import asks_for_kinds, barrier
 from retrieval.fit import Action, Cause, Decision, after_search, before_search
 from retrieval.index import Damaged, Index, OpenIndex
 from retrieval.question import Question
@@ -245,7 +245,7 @@ class Engine:
 
     def _calls(self, question: Question) -> bool:
         """Whether it calls something by its name, or asks for software or an example: found whatever else is meant."""
-        return bool(kinds_asked_for(question)) or self.named(question.text, question.language)
+        return asks_for_kinds(question) or self.named(question.text, question.language)
 
     def find(self, question: Question, *, skip: Sequence[str] = ()) -> Found:
         """What fits best, whatever is to be done with the question. Raises `Unavailable`."""
@@ -272,7 +272,7 @@ def _called(decision: Decision, question: Question, found: Found) -> bool:
     """Whether what was found was called by its name, or by its kind."""
     if decision.action is not Action.ANSWER:
         return False
-    return bool(kinds_asked_for(question)) or found.results[0].features["named"] > 0
+    return asks_for_kinds(question) or found.results[0].features["named"] > 0
 
 
 def to_record(row: Row) -> Record:

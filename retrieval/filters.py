@@ -7,6 +7,7 @@ from enum import StrEnum
 from retrieval.places import EVERYWHERE, covers, reach
 from retrieval.question import Question
 from retrieval.records import Kind, Record
+from retrieval.wishes import EXAMPLE, SOFTWARE
 
 OFFICIALS = frozenset(
     [
@@ -118,29 +119,31 @@ def _has_format(record: Record, question: Question) -> bool:
     return not wants_present or bool(modes & _PRESENT)
 
 
-_COURSES = frozenset({"course", "team-training"})
-_LEARNING = _COURSES | {"learn", "provider-wanted"}
+_LEARNING = frozenset({"course", "team-training", "learn", "provider-wanted"})
+_WISH = {Kind.PRODUCT: SOFTWARE, Kind.EXPERIENCE: EXAMPLE}
+_SURE, _POSSIBLE = 0.5, 0.25
+"""Probabilities of a wish from which two records of its kind are shown, and one."""
 GOODS = "digital-public-goods"
 NOT_TRAINING = frozenset({Kind.PRODUCT, Kind.EXPERIENCE})
 """Kinds that are shown only to whoever asks for them."""
 
 
 def kinds_asked_for(question: Question) -> dict[Kind, int]:
-    """Which of the kinds `NOT_TRAINING` a question wants, and how many records of each at most.
+    """Which of the kinds `NOT_TRAINING` a question may want, and how many of each at most: two, in doubt one."""
+    chances = {kind: wish_for(kind, question) for kind in NOT_TRAINING}
+    return {kind: 2 if chance >= _SURE else 1 for kind, chance in chances.items() if chance >= _POSSIBLE}
 
-    Whoever asks for a course is shown neither software nor what another country did, whatever the topic is.
-    """
-    wishes = set(question.intents)
-    found: dict[Kind, int] = {}
-    if "example" in wishes and not question.scholarship:  # "which countries have scholarships?" seeks a place to study
-        found[Kind.EXPERIENCE] = 1 if _COURSES & wishes else 2
-    if _COURSES & wishes:
-        return found
-    if "software" in wishes and ("learn" not in wishes or "provider-wanted" in wishes):  # "…, and who can teach us?"
-        found[Kind.PRODUCT] = 2
-    elif question.topics.get(GOODS, 0) >= 1 and not _LEARNING & wishes:
-        found[Kind.PRODUCT] = 1  # beside the registries of such goods
-    return found
+
+def wish_for(kind: Kind, question: Question) -> float:
+    """How likely it is that a question wants one of the kinds `NOT_TRAINING`; 0 for training."""
+    if kind is Kind.EXPERIENCE and question.scholarship:  # "which countries have scholarships?" seeks a place to study
+        return 0.0
+    return question.wants.get(_WISH[kind], 0.0) if kind in NOT_TRAINING else 0.0
+
+
+def asks_for_kinds(question: Question) -> bool:
+    """Whether software or an example is surely what is wanted."""
+    return 2 in kinds_asked_for(question).values()
 
 
 def kinds_that_follow(question: Question) -> frozenset[Kind]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from retrieval.filters import proven
+from retrieval.filters import NOT_TRAINING, asks_for_kinds, proven
 from retrieval.leaning import Way
 from retrieval.question import Question
 from retrieval.search import Found
@@ -104,7 +104,13 @@ def after_search(question: Question, found: Found) -> Decision:
 
 
 def _enough(question: Question, found: Found) -> bool:
-    """Whether a result has enough of what was asked for, or all of one thing that was named for sure."""
+    """Whether a result has enough of what was asked for, or all of one thing that was named for sure.
+
+    Of software or an example that was surely wanted it is enough that it likely does what was meant.
+    """
     named = [topic for topic, sure in question.topics.items() if sure >= 1]
     fitting = [r for r in found.results if proven(r.record, question)]
-    return any(r.features["topic"] >= ENOUGH_TOPIC or set(named) & set(r.record.topics) for r in fitting)
+    if any(r.features["topic"] >= ENOUGH_TOPIC or set(named) & set(r.record.topics) for r in fitting):
+        return True
+    surely = asks_for_kinds(question)
+    return any(surely and r.record.kind in NOT_TRAINING and r.features["likely"] >= ENOUGH_TOPIC for r in fitting)

@@ -2,8 +2,8 @@
 
 Two linear models over the same classes, the concepts that a message can be about: one over words, pairs of words and
 runs of 3 to 5 letters, hashed, which reads every language it has learned; one over the vector of the sentence
-encoder, for the languages that it knows. Learned from the vocabulary and from written messages by `retrieval.learn`
-(docs/retrieval.md).
+encoder, for the languages that it knows. Two more of the same make tell whether it wants software or an example.
+Learned from the vocabulary and from written messages by `retrieval.learn` (docs/retrieval.md).
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WEIGHTS = Path(__file__).parent / "weights" / "guess.npz"
+ABOUT, WANTS = (Path(__file__).parent / "weights" / f"{name}.npz" for name in ("guess", "wants"))
 SIZE = 2**16
 """Numbers that the parts of words are hashed to."""
 VAGUE = ""
 """The class of messages that are too vague to be about anything."""
+NEITHER = ""
+"""The class of messages that want neither software nor an example."""
 MEANING_COUNTS = 0.5
 """How much the meaning counts beside the letters, where there is one."""
 _LEAST = 0.01
@@ -48,7 +50,7 @@ def guess(
     found: Sequence[str], vector: NDArray[np.float32] | None = None, model: Model | None = None
 ) -> dict[str, float]:
     """Concept → probability, for the words of a text and its vector; the unlikely are left out, the likeliest first."""
-    model = model or _model()
+    model = model or _model(ABOUT)
     places, counts = parts(found)
     if not len(places):
         return {}
@@ -60,6 +62,11 @@ def guess(
         logs = log_softmax((1 - MEANING_COUNTS) * logs + MEANING_COUNTS * meant)
     chances = np.exp(logs)
     return {model.classes[i]: float(chances[i]) for i in np.argsort(-chances) if chances[i] >= _LEAST}
+
+
+def wanted(found: Sequence[str], vector: NDArray[np.float32] | None = None) -> dict[str, float]:
+    """Software, an example or neither → probability, as `guess` does for what a text is about."""
+    return guess(found, vector, _model(WANTS))
 
 
 def log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,7 +93,7 @@ def _parts(found: Sequence[str]) -> Iterator[str]:
 
 
 @cache
-def _model() -> Model:
-    with np.load(WEIGHTS) as kept:
+def _model(weights: Path) -> Model:
+    with np.load(weights) as kept:
         classes = tuple(str(each) for each in kept["classes"])
         return Model(classes, *(kept[name] for name in Model._fields[1:]))

@@ -6,18 +6,17 @@ theirs. So what the words say and what the guess holds likely are weighed togeth
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import replace
 from enum import StrEnum
 from functools import cache
-from math import exp, log
-from pathlib import Path
+from math import log
 
 from retrieval.concepts import Facet, concepts
 from retrieval.question import Question
+from retrieval.weighing import FOLDER, weigh, weights
 
-WEIGHTS = Path(__file__).parent / "weights" / "leaning.json"
+WEIGHTS = FOLDER / "leaning.json"
 
 
 class Way(StrEnum):
@@ -46,6 +45,8 @@ _LIKELY = 0.5
 _TELLING = 3
 _ABOUT_DATA = frozenset({"me", "privacy"})
 """Controls that sound like “stop” and “erase”, and ask for neither."""
+_CLEAR = 0.6
+"""Probability from which a person is wanted although the words name a topic and no need."""
 _SURE = 0.8
 """Probability from which nobody is asked whether they meant it."""
 
@@ -127,19 +128,12 @@ def _says_anything(question: Question) -> bool:
 
 def lean(question: Question) -> dict[Way, float]:
     """Way → probability, the likeliest first."""
-    found = features(question)
-    scores = {
-        way: sum(each.get(name, 0.0) * value for name, value in found.items()) for way, each in _weights().items()
-    }
-    top = max(scores.values())
-    chances = {way: exp(score - top) for way, score in scores.items()}
-    total = sum(chances.values())
-    return {Way(way): chances[way] / total for way in sorted(chances, key=lambda way: -chances[way])}
+    return {Way(way): chance for way, chance in weigh(features(question), weights(WEIGHTS)).items()}
 
 
 def settle(question: Question) -> Question:
     """Decide which way a message leans, and take what is most likely for meant where no word names it."""
-    leaning = lean(question)
+    leaning = _in_doubt(lean(question), question)
     way, chance = next(iter(leaning.items()))
     question = replace(question, leaning={str(each): round(value, 3) for each, value in leaning.items()})
     if not question.distress and likely_kinds(question)["distress"] >= _DANGER:
@@ -152,6 +146,15 @@ def settle(question: Question) -> Question:
     if way is Way.PERSON and not (_needs_said(question) or "person" in question.controls):
         return _with_need(question)
     return question
+
+
+def _in_doubt(leaning: dict[Way, float], question: Question) -> dict[Way, float]:
+    """Whoever names a topic and no need is answered, unless it is clear enough that they want a person."""
+    (first, high), (second, low), *others = leaning.items()
+    named = any(sure >= 1 for sure in question.topics.values()) and "person" not in question.controls
+    if (first, second) != (Way.PERSON, Way.ANSWER) or high >= _CLEAR or not named or _needs_said(question):
+        return leaning
+    return {second: high, first: low, **dict(others)}
 
 
 def _needs_said(question: Question) -> bool:
@@ -192,9 +195,3 @@ def _with_need(question: Question) -> Question:
 
 def _likeliest(question: Question, kind: str) -> tuple[str]:
     return (next(concept for concept in question.likely if kind_of(concept) == kind),)
-
-
-@cache
-def _weights() -> dict[str, dict[str, float]]:
-    weights: dict[str, dict[str, float]] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    return weights

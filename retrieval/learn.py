@@ -1,4 +1,4 @@
-"""Learn the weights of `retrieval.guess`: `python -m retrieval.learn [SENTENCES]`, or `make guess`. Takes SciPy.
+"""Learn both models of `retrieval.guess`: `python -m retrieval.learn [SENTENCES]`, or `make guess`. Takes SciPy.
 
 It learns from the vocabularies, whose patterns are short examples of their concepts, and from written messages
 (`retrieval/sentences/`), which it never is measured on. Softmax regression with Adagrad; the same seed gives the same
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from retrieval.concepts import Facet, concepts
 from retrieval.embeddings import KNOWS, SentenceEmbeddings, Vectors
-from retrieval.guess import SIZE, VAGUE, WEIGHTS, Model, guess, parts
+from retrieval.guess import ABOUT, NEITHER, SIZE, VAGUE, WANTS, Model, guess, parts
 from retrieval.places import FOLDER
 from retrieval.vocabulary import languages, patterns_of
 from retrieval.words import words
@@ -51,6 +51,8 @@ class Example:
     """Of messages."""
     action: str = ""
     """What is right to do with a message."""
+    wants: str = NEITHER
+    """Software or an example, if a message wants either."""
 
 
 def decisive(concept: str) -> bool:
@@ -71,9 +73,8 @@ def sentences(folder: Path) -> Iterator[Example]:
             about = tuple(said.get("topics", [said.get("concept", VAGUE if said["action"] == "clarify" else None)]))
             if about != (None,):
                 text = said["text"] if path.stem in KNOWS else ""
-                yield Example(
-                    tuple(words(said["text"])), about, WEIGHT_OF_SENTENCES, text, said["text"], said["action"]
-                )
+                found, wants = tuple(words(said["text"])), said.get("wants", NEITHER)
+                yield Example(found, about, WEIGHT_OF_SENTENCES, text, said["text"], said["action"], wants)
 
 
 def _patterns() -> Iterator[Example]:
@@ -88,15 +89,28 @@ def _patterns() -> Iterator[Example]:
                 yield Example(tuple(words(pattern)), (concept,), WEIGHT_OF_PATTERNS)
 
 
-def learn(found: Sequence[Example], vectors: Vectors) -> Model:
-    """The weights. `vectors`: of the examples with a text, in their order."""
+def learn_about(found: Sequence[Example], vectors: Vectors) -> Model:
+    """What messages are about. `vectors`: of the examples with a text, in their order."""
+    classes = (*(key for key in concepts() if decisive(key)), VAGUE)
+    return _learn(found, vectors, classes, [example.about for example in found])
+
+
+def learn_wants(found: Sequence[Example], vectors: Vectors) -> Model:
+    """Whether messages want software or an example; patterns do not say."""
+    said = [example for example in found if example.said]
+    kept = [bool(example.said) for example in found if example.text]
+    return _learn(said, vectors[kept], (NEITHER, "software", "example"), [(example.wants,) for example in said])
+
+
+def _learn(
+    found: Sequence[Example], vectors: Vectors, classes: tuple[str, ...], labels: Sequence[tuple[str, ...]]
+) -> Model:
     from scipy.sparse import csr_matrix
 
-    classes = (*(key for key in concepts() if decisive(key)), VAGUE)
-    column = {concept: i for i, concept in enumerate(classes)}
+    column = {label: i for i, label in enumerate(classes)}
     wanted = np.zeros((len(found), len(classes)), np.float32)
-    for row, example in enumerate(found):
-        wanted[row, [column[concept] for concept in example.about]] = 1 / len(example.about)
+    for row, own in enumerate(labels):
+        wanted[row, [column[label] for label in own]] = 1 / len(own)
     counting = np.array([example.weight for example in found], np.float32)
     matrix, rarity = _matrix(found)
     weights, bias = _descend(matrix, wanted, counting, tqdm(range(EPOCHS), desc="Letters", disable=None))
@@ -161,7 +175,7 @@ def reliability(found: Sequence[Example], vectors: Vectors) -> str:
     of = dict(zip((id(e) for e in found if e.text), vectors, strict=True))
     held = {id(example) for example in said[::5]}
     rest = [example for example in found if id(example) not in held]
-    model = learn(rest, np.array([of[id(e)] for e in rest if e.text]))
+    model = learn_about(rest, np.array([of[id(e)] for e in rest if e.text]))
     bins: defaultdict[int, list[bool]] = defaultdict(list)
     for example in said[::5]:
         chances = guess(example.words, of.get(id(example)), model)
@@ -180,7 +194,7 @@ if __name__ == "__main__":
     if "--reliability" in sys.argv:
         print(reliability(everything, encoded))
         sys.exit()
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    model = learn(everything, encoded)
-    np.savez_compressed(WEIGHTS, **model._asdict())
-    print(f"{len(everything)} examples, {WEIGHTS.stat().st_size / 1e6:.1f} MB")
+    ABOUT.parent.mkdir(exist_ok=True)
+    for path, learn in ((ABOUT, learn_about), (WANTS, learn_wants)):
+        np.savez_compressed(path, **learn(everything, encoded)._asdict())
+        print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")

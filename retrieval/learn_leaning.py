@@ -19,7 +19,7 @@ from tqdm import tqdm
 from retrieval.embeddings import Vectors
 from retrieval.guess import guess
 from retrieval.leaning import WEIGHTS, Way, features
-from retrieval.learn import SENTENCES, Example, examples, learn, sentences, vectors_of
+from retrieval.learn import SENTENCES, Example, examples, learn_about, sentences, vectors_of
 from retrieval.question import Question
 from retrieval.understanding import read
 
@@ -36,7 +36,7 @@ def questions(told: Sequence[Example], rest: Sequence[Example], vectors: dict[st
     found: dict[int, Question] = {}
     for number in range(FOLDS):
         others = [*rest, *(example for example, other in zip(told, fold, strict=True) if other != number)]
-        model = learn(others, np.array([vectors[example.text] for example in others if example.text]))
+        model = learn_about(others, np.array([vectors[example.text] for example in others if example.text]))
         for index in map(int, np.flatnonzero(fold == number)):
             example = told[index]
             likely = guess(example.words, vectors.get(example.text), model)

@@ -17,6 +17,8 @@ class Question:
     """Topic → how sure (1.0, less where a typo was tolerated)."""
     likely: dict[str, float] = field(default_factory=dict)
     """Concept → probability, by letters and meaning of the text (`retrieval.guess`); "" for none."""
+    wants: dict[str, float] = field(default_factory=dict)
+    """Software, an example or neither ("") → probability (`retrieval.wishes`)."""
     leaning: dict[str, float] = field(default_factory=dict)
     """What can be done with it → probability (`retrieval.leaning`); nothing for what was not said but chosen."""
     guessed: bool = False
@@ -40,6 +42,8 @@ class Question:
     formats: tuple[str, ...] = ()
     not_formats: tuple[str, ...] = ()
     intents: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    """Words for software or for other countries' experience, which alone tell no wish."""
     needs: tuple[str, ...] = ()
     """Needs that a person must take up."""
     asks_someone: bool = False

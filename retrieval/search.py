@@ -23,6 +23,7 @@ from retrieval.filters import (
     kinds_asked_for,
     local,
     proven,
+    wish_for,
 )
 from retrieval.index import OpenIndex
 from retrieval.leaning import likely_topics
@@ -70,6 +71,8 @@ _BROADER = 0.45
 """How much of a topic a record has that only has the more general one."""
 _NARROWER = 0.75
 """How much of a topic a record has that has a more special one."""
+_LIKELY = 0.1
+"""Probability from which software and examples are looked at that have a topic which no word names."""
 _FIRST_TOPICS = 6
 """Topics beyond these say less: a record that lists many is no specialist."""
 
@@ -173,7 +176,8 @@ class Search:
             return True
         fitting = [_closeness(topic, record) > _BROADER for topic in looking.topics]
         if record.kind in looking.kinds:
-            return not fitting or any(fitting)
+            likely = (_closeness(topic, record) > _BROADER for topic, c in looking.likely.items() if c >= _LIKELY)
+            return not fitting or any(fitting) or any(likely)
         return key in looking.named and just_names(looking.question) and all(fitting)
 
     def _belonging(self, ranked: Sequence[Result], looking: _Looking) -> set[str]:
@@ -221,7 +225,8 @@ class Search:
         features |= {"meaning": looking.meanings.get(key, 0.0), "words": looking.lexical.get(key, 0.0)}
         features["likely"] = sum(c * _closeness(t, record) for t, c in looking.likely.items())
         features["named"] = float(key in looking.named)
-        features["asked_kind"] = float(record.kind in NOT_TRAINING)  # no other of these is looked at
+        called = record.kind in NOT_TRAINING and key in looking.named
+        features["asked_kind"] = 1.0 if called else wish_for(record.kind, question)
         features["linked"] = float(linked and key not in looking.named)
         features |= _place(record, question) | _people(record, question) | _terms(record, question)
         return features

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from retrieval.concepts import Facet, concepts
 from retrieval.demands import VERB_LAST, language_demands, negations, written_on
 from retrieval.filters import WOMEN
-from retrieval.guess import guess
+from retrieval.guess import guess, wanted
 from retrieval.language import Identified, identify
 from retrieval.leaning import settle
 from retrieval.patterns import SHORTEST_TYPO, Match, longest
 from retrieval.question import Question
-from retrieval.vocabulary import languages, towns, vocabulary
+from retrieval.vocabulary import HINTS, languages, towns, vocabulary
+from retrieval.wishes import wishes
 from retrieval.words import is_han, normalise, words
 
 LONGEST_QUESTION = 500
@@ -45,6 +46,7 @@ _LEARNING = frozenset({"learn", "course"})
 """Wishes that count inside the name of a topic too: "a spoken English course"."""
 _WHO = (Facet.AUDIENCE, Facet.GENDER)
 _NAMING = (Facet.TOPIC, *_WHO, Facet.COST, Facet.CERTIFICATE, Facet.FORMAT, Facet.LEVEL)
+_DEMANDS = frozenset({Facet.FORMAT, Facet.COST, Facet.CERTIFICATE})
 _FRAMES = frozenset({Facet.NEED, Facet.CONTROL, Facet.SIGNAL, Facet.INTENT, Facet.SMALLTALK})
 
 
@@ -55,7 +57,8 @@ def understand(text: str, known: str | None = None, encode: Encode | None = None
     """
     question, found = read(text[:LONGEST_QUESTION], known)
     vector = encode(question.text, question.language) if encode else None
-    return settle(replace(question, likely=guess(found, vector)))
+    question = replace(question, likely=guess(found, vector), wants=wanted(found, vector))
+    return settle(replace(question, wants=wishes(question)))
 
 
 def read(text: str, known: str | None = None) -> tuple[Question, list[str]]:
@@ -119,7 +122,8 @@ def _concepts(found: list[str], active: tuple[str, ...], breaks: frozenset[int])
         if language == own or not _just_a_word(found, m, known_words)
     }
     # A "not" counts wherever it stands, also inside "does not fit", which might be the answer to results.
-    framing = [m for m in matches if _facet(m) in _FRAMES and m.target != "not"]
+    framing = [m for m in matches if _facet(m) in _FRAMES and m.target not in HINTS | {"not"}]
+    hints = longest(m for m in matches if m.target in HINTS)
     nots = longest(m for m in matches if m.target == "not")
     # "How do I sign up" may be asked about results, and is a wish to learn all the same: it hides nothing.
     about = longest(m for m in matches if _facet(m) is Facet.ABOUT)
@@ -132,7 +136,7 @@ def _concepts(found: list[str], active: tuple[str, ...], breaks: frozenset[int])
         for m in (*longest(framing), *nots)
         if m.target in _LEARNING or not any(_inside(m, k) and k.length > m.length for k in kept)
     ]
-    return [*kept, *framed, *about]
+    return [*kept, *framed, *about, *hints]
 
 
 def _longest(naming: list[Match]) -> list[Match]:
@@ -246,48 +250,49 @@ def _question(
     breaks: frozenset[int],
     active: tuple[str, ...],
 ) -> Question:
-    terms = [m for m in matches if _facet(m) in {Facet.FORMAT, Facet.COST, Facet.CERTIFICATE}]
+    terms = [m for m in matches if _facet(m) in _DEMANDS or m.target == "course"]
     stated = negations(terms, matches, breaks, identified.code)
     refused = {
         id(m)
         for m, (before, after) in zip(terms, stated, strict=True)
         if before or (after and identified.code in VERB_LAST)
     }
-    wanted = [m for m in matches if id(m) not in refused]
+    kept = [m for m in matches if id(m) not in refused]
     demanded, unwanted, spoken = language_demands(found, named, matches, breaks, active)
     age = _age(text)
     return Question(
         text=text,
         language=identified.code,
-        topics=_topics(wanted),
-        audiences=_audiences(_of(wanted, Facet.AUDIENCE), age),
-        male=bool(_of(wanted, Facet.GENDER)) and not WOMEN & set(_of(wanted, Facet.AUDIENCE)),
-        level=next(iter(_of(wanted, Facet.LEVEL)), None),
+        topics=_topics(kept),
+        audiences=_audiences(_of(kept, Facet.AUDIENCE), age),
+        male=bool(_of(kept, Facet.GENDER)) and not WOMEN & set(_of(kept, Facet.AUDIENCE)),
+        level=next(iter(_of(kept, Facet.LEVEL)), None),
         age=age,
         countries=tuple(dict.fromkeys(m.target for m in places)),
         taught_in=demanded,
         not_taught_in=unwanted,
         speaks=spoken,
-        free="free" in _of(wanted, Facet.COST) and "paid-ok" not in _of(wanted, Facet.COST),
-        scholarship="scholarship" in _of(wanted, Facet.COST),
-        certificate="certificate" in _of(wanted, Facet.CERTIFICATE),
-        formats=_of(wanted, Facet.FORMAT),
+        free="free" in _of(kept, Facet.COST) and "paid-ok" not in _of(kept, Facet.COST),
+        scholarship="scholarship" in _of(kept, Facet.COST),
+        certificate="certificate" in _of(kept, Facet.CERTIFICATE),
+        formats=_of(kept, Facet.FORMAT),
         not_formats=tuple(dict.fromkeys(m.target for m in matches if id(m) in refused and _facet(m) is Facet.FORMAT)),
-        intents=_of(wanted, Facet.INTENT),
-        needs=_of(wanted, Facet.NEED),
-        elsewhere=_of(wanted, Facet.ELSEWHERE),
-        refuse=_of(wanted, Facet.REFUSE),
-        distress=_of(wanted, Facet.DISTRESS),
-        smalltalk=_of(wanted, Facet.SMALLTALK),
+        intents=_of(kept, Facet.INTENT),
+        hints=tuple(dict.fromkeys(m.target for m in kept if m.target in HINTS)),
+        needs=_of(kept, Facet.NEED),
+        elsewhere=_of(kept, Facet.ELSEWHERE),
+        refuse=_of(kept, Facet.REFUSE),
+        distress=_of(kept, Facet.DISTRESS),
+        smalltalk=_of(kept, Facet.SMALLTALK),
         controls=tuple(
             dict.fromkeys(
                 m.target
-                for m in wanted
+                for m in kept
                 if _facet(m) is Facet.CONTROL and (_is_phrase(found, m) or m.length == len(found))
             )
         ),
-        about=_of(wanted, Facet.ABOUT),
-        asks_someone=any(m.target == "person-phrase" for m in wanted),
+        about=_of(kept, Facet.ABOUT),
+        asks_someone=any(m.target == "person-phrase" for m in kept),
         unknown=tuple(
             w
             for i, w in enumerate(found)

@@ -8,12 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from marisa_trie import Trie
+
 from retrieval.compiled import trie
 from retrieval.concepts import Facet, concepts
 from retrieval.patterns import Match, Patterns, keys
 from retrieval.places import FOLDER, countries, country_of_town, spoken_in
 from retrieval.words import is_han, normalise, readings, words
 from retrieval.yaml import read
+
+HINTS = frozenset({"software-words", "example-words"})
+"""Signals that hint at a wish and do not tell it."""
+SIGNALS = HINTS | {"not", "either", "person-phrase"}
+"""Signals that are found in a text as concepts are; the others are lists of words and frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,9 @@ class Words:
     places: Patterns
     function_words: frozenset[str]
     in_language: tuple[Frame, ...]
+    """What turns a language's name into a demand."""
+    also_language: tuple[Frame, ...]
+    """What says that a language would do as well."""
 
 
 @cache
@@ -74,7 +84,7 @@ def _overlaid(language: str, pairs: tuple[tuple[str, str], ...]) -> Words:
     return replace(_of_file(language), concepts=Patterns.of(language, [*_concepts(entry), *pairs]))
 
 
-_CONCEPT, _LANGUAGE, _PLACE, _FUNCTION_WORD, _IN_LANGUAGE = "clpfi"
+_CONCEPT, _LANGUAGE, _PLACE, _FUNCTION_WORD, _IN_LANGUAGE, _ALSO_LANGUAGE = "clpfia"
 """The sections of a language's trie."""
 
 
@@ -82,14 +92,19 @@ _CONCEPT, _LANGUAGE, _PLACE, _FUNCTION_WORD, _IN_LANGUAGE = "clpfi"
 def _of_file(language: str) -> Words:
     path = FOLDER / f"{language}.yaml"
     compiled = trie(path, lambda: _keys(read(path)))
-    frames = [_frame(key[1:]) for key in compiled.keys(_IN_LANGUAGE)]
     return Words(
         concepts=Patterns(language, compiled, _CONCEPT),
         languages=Patterns(language, compiled, _LANGUAGE),
         places=Patterns(language, compiled, _PLACE),
         function_words=frozenset(key[1:] for key in compiled.keys(_FUNCTION_WORD)),
-        in_language=tuple(frame for frame in frames if frame.before or frame.after or frame.written_on),
+        in_language=_frames(compiled, _IN_LANGUAGE),
+        also_language=_frames(compiled, _ALSO_LANGUAGE),
     )
+
+
+def _frames(compiled: Trie, section: str) -> tuple[Frame, ...]:
+    frames = [_frame(key[1:]) for key in compiled.keys(section)]
+    return tuple(frame for frame in frames if frame.before or frame.after or frame.written_on)
 
 
 def _keys(entry: dict[str, Any]) -> Iterator[str]:
@@ -102,6 +117,7 @@ def _keys(entry: dict[str, Any]) -> Iterator[str]:
     yield from keys(_named(entry, "places", locale.territories, function_words), _PLACE)
     yield from (f"{_FUNCTION_WORD}{word}" for word in function_words)
     yield from (f"{_IN_LANGUAGE}{pattern}" for pattern in entry["concepts"].get("in-language", ()))
+    yield from (f"{_ALSO_LANGUAGE}{pattern}" for pattern in entry["concepts"].get("also-language", ()))
 
 
 def patterns_of(path: Path) -> Iterator[tuple[str, str]]:
@@ -111,7 +127,7 @@ def patterns_of(path: Path) -> Iterator[tuple[str, str]]:
 
 def _concepts(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for concept, patterns in entry["concepts"].items():
-        if concepts()[concept].facet is not Facet.SIGNAL or concept in {"not", "person-phrase"}:
+        if concepts()[concept].facet is not Facet.SIGNAL or concept in SIGNALS:
             yield from ((pattern, concept) for pattern in patterns)
 
 
@@ -119,13 +135,23 @@ def _named(
     entry: dict[str, Any], section: str, names: Mapping[str, str], taken: frozenset[str]
 ) -> Iterator[tuple[str, str]]:
     """Names from CLDR, unless they are everyday words, and those of our file."""
+    meant = _is_language if section == "languages" else countries().__contains__
     for code, name in names.items():
-        if len(code) == 2 and (section == "languages" or code in countries()) and normalise(name) not in taken:
+        if meant(code) and normalise(name) not in taken and (len(code) == 2 or len(normalise(name)) >= _SHORTEST_NAME):
             yield name, code
     for code, patterns in (entry.get(section) or {}).items():
         yield from ((pattern, code) for pattern in patterns)
 
 
+def _is_language(code: str) -> bool:
+    """Whether people somewhere speak it as a language of its own, from Arabic to Umbundu."""
+    return len(code) == 2 or (len(code) == 3 and code not in _VARIETIES and bool(spoken_in(code)))
+
+
+_VARIETIES = frozenset("aeb arq ars ary arz gan hak hsn nan wuu yue den und".split())
+"""Spoken Arabic and Chinese, taught in the written one; and the code for a language that is not known."""
+_SHORTEST_NAME = 5
+"""Letters in the shortest name of a smaller language: shorter ones are words of others ("Ga", "Kom", "Fon")."""
 _LONGEST_TOWN = 4
 """Words in the longest name of a town that is recognised."""
 

@@ -50,7 +50,7 @@ def test_software_comes_first_and_who_teaches_it_beside_it(engine: Engine, text:
     [
         ("open source software for civil registration", "opencrvs"),
         ("we need a free open source system for hospital records", "openmrs"),
-        ("what software for social benefits payments", "openg2p"),
+        ("software to pay cash benefits from the government to people", "openg2p"),
         ("which building block for payments?", "govstack-building-blocks"),
         ("what is DHIS2?", "dhis2"),
         ("what is X-Road?", "x-road"),

@@ -13,6 +13,7 @@ from retrieval.engine import Engine
 from retrieval.fit import Action
 from retrieval.leaning import Way
 from retrieval.question import Question
+from retrieval.weighing import weights
 from retrieval.words import words
 
 QUESTIONS = Path(__file__).parent.parent / "questions"
@@ -60,8 +61,8 @@ def test_what_was_chosen_by_a_button_leans_nowhere_and_is_searched(engine: Engin
 def test_the_weights_are_of_the_features_that_there_are() -> None:
     there = set(leaning.features(Question()))
 
-    assert {way: set(weights) for way, weights in leaning._weights().items()} == {str(way): there for way in Way}
-    assert set(guess._model().classes) - {guess.VAGUE} == {key for key in concepts() if learn.decisive(key)}
+    assert {way: set(each) for way, each in weights(leaning.WEIGHTS).items()} == {str(way): there for way in Way}
+    assert set(guess._model(guess.ABOUT).classes) - {guess.VAGUE} == {key for key in concepts() if learn.decisive(key)}
 
 
 def test_no_question_that_answers_are_measured_by_was_learned_from() -> None:

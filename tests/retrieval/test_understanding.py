@@ -32,6 +32,40 @@ def test_a_language_asked_for_is_a_demand_and_one_written_in_is_not() -> None:
     assert understand("quiero aprender programación").taught_in == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "demanded"),
+    [
+        ("a smartphone course for my aunt, she only speaks Mooré", ("mos",)),
+        ("curso básico de computador em umbundu, a minha mãe só fala umbundu", ("umb",)),
+        ("¿hay clases de computación en quechua?", ("qu",)),
+        ("is there a computer class in Luganda?", ("lg",)),
+    ],
+)
+def test_a_language_that_nothing_is_offered_in_is_a_demand_too(text: str, demanded: tuple[str, ...]) -> None:
+    assert understand(text).taught_in == demanded
+
+
+def test_words_that_look_like_the_name_of_a_small_language_are_no_demand() -> None:
+    assert understand("Orí ìwé ni a ṣì ń kọ orúkọ àwọn ọmọ tuntun sí").taught_in == ()
+    assert understand("I want more courses").taught_in == ()
+    assert understand("saya akan belajar nama domain").taught_in == ()
+
+
+def test_a_language_that_would_do_as_well_narrows_nothing() -> None:
+    assert understand("free Excel course, English is fine too").taught_in == ()
+    assert understand("Excel course in Nepali, English is fine too").taught_in == ("ne", "en")
+    assert understand("curso gratis de Excel, también en inglés").taught_in == ()
+
+
+def test_either_of_two_languages_is_asked_for_together() -> None:
+    assert understand("курсы Excel на русском или украинском").taught_in == ("ru", "uk")
+    assert understand("cours en français, l'anglais elle comprend pas").taught_in == ("fr",)
+
+
+def test_a_price_that_is_mentioned_does_not_undo_free() -> None:
+    assert understand("un cours sur les tarifs du mobile, gratuit").free
+
+
 def test_an_age_says_who_is_asking() -> None:
     assert "youth" in understand("I am 19 years old and want to learn coding").audiences
     assert "older-persons" in understand("my mum is 67 years old, she wants computer basics").audiences
