@@ -27,7 +27,7 @@ from retrieval.lexical import stems
 
 QUESTIONS = Path(__file__).parent / "questions"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "scores.md"
-SETS = ("untouched", "developed", "a", "b", "c")
+SETS = ("untouched", "developed", "a", "b", "c", "d", "e")
 GROUPS = {
     "en fr es pt ar ru zh": ("en", "fr", "es", "pt", "ar", "ru", "zh"),
     "sw ha am bn hi": ("sw", "ha", "am", "bn", "hi"),
