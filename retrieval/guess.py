@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +51,7 @@ def guess(
 ) -> dict[str, float]:
     """Concept → probability, for the words of a text and its vector; the unlikely are left out, the likeliest first."""
     model = model or _model(ABOUT)
-    places, counts = parts(found)
+    places, counts = parts(tuple(found))
     if not len(places):
         return {}
     values = counts * model.rarity[places]
@@ -76,7 +76,8 @@ def log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return logs
 
 
-def parts(found: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+@lru_cache(maxsize=4)  # the models for what a text is about and for what it wants read the same
+def parts(found: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The numbers of a text's parts, and how much each counts: one and the logarithm of how often it occurs."""
     counted = Counter(zlib.crc32(part.encode()) % SIZE for part in _parts(found))
     places = np.fromiter(counted.keys(), np.int64, len(counted))
