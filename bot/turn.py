@@ -23,6 +23,7 @@ from bot.outcome import Act, Heard, Known, Manners, Outcome
 from bot.replies import Replies
 from channels.contract import Kind
 from retrieval.engine import Action, Engine
+from retrieval.filters import asks_for_kinds
 from retrieval.language import identify
 from retrieval.leaning import Way
 from retrieval.question import Question
@@ -272,7 +273,15 @@ def _in_context(question: Question, known: Known) -> Question:
     elif asked and question.searchable:
         merged = before.narrowed(question)
         topics = question.topics or before.topics
-        question = replace(merged, topics=topics, likely=question.likely, leaning=question.leaning, text=question.text)
+        wants = question.wants if asks_for_kinds(question) else before.wants
+        question = replace(
+            merged,
+            topics=topics,
+            likely=question.likely,
+            wants=wants,
+            leaning=question.leaning,
+            text=question.text,
+        )
     if not question.countries and known.country and question.searchable:
         question = replace(question, countries=(known.country,))
     if not question.audiences and known.audience and question.searchable:

@@ -40,7 +40,7 @@ def language_demands(
     demanded: list[str] = []
     unwanted: list[str] = []
     spoken: list[str] = []
-    welcome = {match.target for match in named if _would_do(found, match, active)}
+    welcome = [match.target for match in named if _would_do(found, match, active)]
     asked = [_asked_for(found, match, active) for match in named]
     stated = _shared(named, negations(named, matches, breaks, language), asked)
     for match, wanted, (before, after) in zip(named, asked, stated, strict=True):
@@ -56,8 +56,9 @@ def language_demands(
         demanded, spoken = [language], [code for code in spoken if code != language]
     if unwanted and not demanded and language not in unwanted:  # "not in English" wants one's own
         demanded = [language]
-    beside = _beside(named, matches, demanded) & set(spoken)
-    demanded, spoken = [*demanded, *beside], [code for code in spoken if code not in beside]
+    beside = _beside(named, matches, demanded)
+    demanded += [code for code in spoken if code in beside]
+    spoken = [code for code in spoken if code not in beside]
     if demanded:  # "in Nepali, English is fine too"
         demanded += welcome
     else:

@@ -149,9 +149,9 @@ def asks_for_kinds(question: Question) -> bool:
 def kinds_that_follow(question: Question) -> frozenset[Kind]:
     """Of what belongs to something that was shown before, what a question without a topic asks for, if anything."""
     wishes = set(question.intents)
-    if "example" in wishes:
+    if EXAMPLE in wishes:
         return frozenset({Kind.EXPERIENCE})
-    if "software" in wishes:
+    if SOFTWARE in wishes:
         return frozenset({Kind.PRODUCT})
     teaching = _LEARNING & wishes or "instructor" in question.formats
     return frozenset(Kind) - NOT_TRAINING if teaching else frozenset()

@@ -25,6 +25,7 @@ from retrieval.embeddings import KNOWS, SentenceEmbeddings, Vectors
 from retrieval.guess import ABOUT, NEITHER, SIZE, VAGUE, WANTS, Model, guess, parts
 from retrieval.places import FOLDER
 from retrieval.vocabulary import languages, patterns_of
+from retrieval.wishes import WISHES
 from retrieval.words import words
 
 SENTENCES = Path(__file__).parent / "sentences"
@@ -99,7 +100,7 @@ def learn_wants(found: Sequence[Example], vectors: Vectors) -> Model:
     """Whether messages want software or an example; patterns do not say."""
     said = [example for example in found if example.said]
     kept = [bool(example.said) for example in found if example.text]
-    return _learn(said, vectors[kept], (NEITHER, "software", "example"), [(example.wants,) for example in said])
+    return _learn(said, vectors[kept], WISHES, [(example.wants,) for example in said])
 
 
 def _learn(

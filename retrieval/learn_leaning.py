@@ -6,28 +6,22 @@ learned without it. Softmax regression; the same seed gives the same weights.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from retrieval.embeddings import Vectors
 from retrieval.guess import guess
 from retrieval.leaning import WEIGHTS, Way, features
 from retrieval.learn import SENTENCES, Example, examples, learn_about, sentences, vectors_of
+from retrieval.learn_weighing import FOLDS, Numbers, descend, keep, softmax
 from retrieval.question import Question
 from retrieval.understanding import read
 
-FOLDS = 3
 _WAYS = {"escalate": Way.PERSON, "handoff": Way.PERSON}
-STEPS, RATE, DECAY = 3_000, 0.02, 1e-4
-
-Numbers = NDArray[np.float64]
 
 
 def questions(told: Sequence[Example], rest: Sequence[Example], vectors: dict[str, Vectors]) -> list[Question]:
@@ -42,24 +36,6 @@ def questions(told: Sequence[Example], rest: Sequence[Example], vectors: dict[st
             likely = guess(example.words, vectors.get(example.text), model)
             found[index] = replace(read(example.said)[0], likely=likely)
     return [found[index] for index in range(len(told))]
-
-
-def descend(rows: Numbers, wanted: NDArray[np.int64], ways: int) -> Numbers:
-    """A column of weights for each way, by Adam over all rows at once."""
-    weights, first, second = (np.zeros((rows.shape[1], ways)) for _ in range(3))
-    right = np.eye(ways)[wanted]
-    for step in tqdm(range(1, STEPS + 1), desc="Leaning", disable=None):
-        slope = rows.T @ (softmax(rows @ weights) - right) / len(rows) + DECAY * weights
-        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
-        weights -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return weights
-
-
-def softmax(scores: Numbers) -> Numbers:
-    """The probabilities that rows of scores stand for."""
-    chances = np.exp(scores - scores.max(1, keepdims=True))
-    shares: Numbers = chances / chances.sum(1, keepdims=True)
-    return shares
 
 
 def reliability(chances: Numbers, wanted: NDArray[np.int64]) -> str:
@@ -85,12 +61,7 @@ def main() -> None:
     wanted = np.array([ways.index(_WAYS.get(example.action) or Way(example.action)) for example in told])
     held = np.arange(len(told)) % 5 == 0
     print(reliability(softmax(rows[held] @ descend(rows[~held], wanted[~held], len(ways))), wanted[held]))
-    weights = descend(rows, wanted, len(ways))
-    table = {
-        way: dict(zip(names, map(float, column.round(2)), strict=True))
-        for way, column in zip(ways, weights.T, strict=True)
-    }
-    Path(WEIGHTS).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    keep(WEIGHTS, ways, names, descend(rows, wanted, len(ways)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ weights.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from tqdm import tqdm
 from retrieval.embeddings import Vectors
 from retrieval.guess import guess
 from retrieval.learn import SENTENCES, Example, learn_wants, sentences, vectors_of
-from retrieval.learn_leaning import FOLDS, Numbers, descend, softmax
+from retrieval.learn_weighing import FOLDS, Numbers, descend, keep, softmax
 from retrieval.question import Question
 from retrieval.understanding import read
 from retrieval.wishes import WEIGHTS, WISHES, features
@@ -66,12 +65,7 @@ def main() -> None:
     held = np.arange(len(said)) % 4 == 0
     chances = softmax(rows[held] @ descend(rows[~held], columns[~held], len(WISHES)))
     print(reliability(chances, wanted[::4]))
-    weights = descend(rows, columns, len(WISHES))
-    table = {
-        wish: {name: value for name, value in zip(names, map(float, column.round(2)), strict=True) if value}
-        for wish, column in zip(WISHES, weights.T, strict=True)
-    }
-    WEIGHTS.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    keep(WEIGHTS, WISHES, names, descend(rows, columns, len(WISHES)))
 
 
 if __name__ == "__main__":

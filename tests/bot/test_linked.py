@@ -139,3 +139,11 @@ def test_whoever_asks_for_a_course_is_shown_neither_and_no_link_to_them(engine: 
 
     assert not {Kind.PRODUCT, Kind.EXPERIENCE} & set(person.kinds(outcome))
     assert "Software for it" not in said(person.says("1"))
+
+
+def test_what_is_wished_for_may_come_with_the_answer_to_which_topic(person: Person) -> None:
+    assert person.says("can you help me with something").action is Action.CLARIFY
+
+    outcome = person.says("we want free software for patients' records")
+
+    assert Kind.PRODUCT in person.kinds(outcome)
