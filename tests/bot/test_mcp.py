@@ -22,7 +22,7 @@ from retrieval.engine import Engine, Unavailable
 from retrieval.records import Record
 from store import catalogue as records
 from store.database import Database
-from tests.bot.test_public import PLAIN
+from tests.records import PLAIN
 
 
 class House:
